@@ -1,0 +1,100 @@
+package filter
+
+import (
+	"aictail"
+	"aictail/filter/redact"
+)
+
+// keepArena is the size above which a pass gives its arena back after use: what
+// a page of 1000 entries of a few KB needs if every one is rewritten. A rare
+// page of 15,000 entries may need more, but must not claim it for ever.
+const keepArena = 4 << 20
+
+// Pass applies a chain for one goroutine. It holds scratch memory and must not be
+// used by two goroutines at once.
+type Pass struct {
+	chain    *Chain
+	redactor *redact.Redactor
+	// redact is redactor.Append; tests put something that fails in its place.
+	redact func(dst, raw []byte, payload aictail.Span) ([]byte, aictail.Span, error)
+	// arena holds the events that the last Apply has rewritten. When it grows,
+	// events stay behind in the memory it grew out of, which is as good.
+	arena       []byte
+	quarantined [numReasons]int
+}
+
+// NewPass returns a pass over the chain.
+func (c *Chain) NewPass() *Pass {
+	p := &Pass{chain: c}
+	if c.rules != nil {
+		p.redactor = c.rules.NewRedactor()
+		p.redact = p.redactor.Append
+	}
+	return p
+}
+
+// Apply filters the events in place and returns them; it never drops or adds one.
+// An event that no rule touches keeps its Raw. The Raw of any other event is in
+// memory of the pass and valid until the next Apply. An event that could not be
+// redacted is quarantined: its payload is replaced by a notice, which loses the
+// payload for good as far as the sinks are concerned, and it is counted.
+// ID, Tenant, Source, Time and Position never change.
+func (p *Pass) Apply(events []aictail.Event) []aictail.Event {
+	if p.redact == nil {
+		return events
+	}
+	if cap(p.arena) > keepArena {
+		p.arena = nil
+	}
+	p.arena = p.arena[:0]
+	for i := range events {
+		p.apply(&events[i])
+	}
+	p.count()
+	return events
+}
+
+func (p *Pass) apply(e *aictail.Event) {
+	out, span, why := p.try(e)
+	if why != noReason {
+		p.quarantined[why]++
+		p.arena = quarantine(p.arena, e, why)
+		return
+	}
+	if start := len(p.arena); len(out) > start {
+		p.arena = out
+		e.Raw, e.Payload = out[start:len(out):len(out)], span
+	}
+}
+
+// try redacts e and turns a panic of a rule into a reason. The panic's value is
+// not looked at: it may hold a part of the event.
+func (p *Pass) try(e *aictail.Event) (out []byte, span aictail.Span, why reason) {
+	why = panicked // unless redact returns
+	defer func() {
+		if why == panicked {
+			_ = recover()
+		}
+	}()
+	out, span, err := p.redact(p.arena, e.Raw, e.Payload)
+	if err != nil {
+		return nil, span, reasonOf(err)
+	}
+	return out, span, noReason
+}
+
+// count moves the counts of this Apply to the metrics, once for all events.
+func (p *Pass) count() {
+	for k, n := range p.redactor.Counts {
+		if n > 0 {
+			p.chain.metrics.redactions[k].Add(float64(n))
+			p.redactor.Counts[k] = 0
+		}
+	}
+	for why, n := range p.quarantined {
+		if n > 0 {
+			p.chain.metrics.quarantined[why].Add(float64(n))
+			p.quarantined[why] = 0
+		}
+	}
+}

@@ -1,0 +1,203 @@
+package redact
+
+import "bytes"
+
+// nameKind says how to treat the value that a name announces in free text. In
+// JSON every kind but notSecret loses its value.
+type nameKind int
+
+const (
+	notSecret nameKind = iota
+	// password: whatever follows is secret, for a password can look like a word.
+	password
+	// token: random characters. In prose ("token: not found") what follows may
+	// be a word, which stays.
+	token
+	// authorization: a scheme and its credentials.
+	authorization
+	// cookie: pairs up to the end of the line.
+	cookie
+	// code: an OAuth 2.0 authorization code, if it is a parameter of a URL. In
+	// JSON the same name stands for an error code.
+	code
+)
+
+// maxName is the length beyond which a name is looked at by its end only.
+const maxName = 48
+
+// secretName classifies the name of a key, header or parameter. It ignores case,
+// separators (client-secret, clientSecret, client_secret, Login.Token1) and
+// digits at the end. Names end with what they are (userPassword, but
+// passwordChanged), so most secrets are recognised by the end of the name.
+func secretName(name []byte) nameKind {
+	for len(name) > 0 && isDigit(name[len(name)-1]) {
+		name = name[:len(name)-1]
+	}
+	if len(name) < 3 || !endsLikeSecret(name) {
+		return notSecret
+	}
+	var folded [maxName]byte
+	at := maxName
+	for i := len(name) - 1; i >= 0 && at > 0; i-- {
+		switch c := name[i]; {
+		case c == '_' || c == '-' || c == '.' || c == ' ':
+		case c-'A' < 26:
+			at--
+			folded[at] = c | 0x20
+		default:
+			at--
+			folded[at] = c
+		}
+	}
+	return foldedName(folded[at:])
+}
+
+// endsLikeSecret is a quick test on the last two letters of a name, which most
+// keys of log events fail.
+func endsLikeSecret(name []byte) bool {
+	a, b := name[len(name)-2]|0x20, name[len(name)-1]|0x20
+	switch b {
+	case 'd':
+		return a == 'r' || a == 'w' || a == 'i'
+	case 'e':
+		return a == 's' || a == 'd' || a == 'i' || a == 'l'
+	case 't':
+		return a == 'e' || a == 'n' || a == 'w'
+	case 'n':
+		return a == 'e' || a == 'o' || a == 'i'
+	case 's':
+		return a == 'd' || a == 't' || a == 'n' || a == 'l' || a == 'e' || a == 's' || a == 'y'
+	case 'y':
+		return a == 'e'
+	case 'r':
+		return a == 'e'
+	case 'l':
+		return a == 'a'
+	case 'p':
+		return a == 't'
+	case 'o':
+		return a == 'r'
+	case 'h':
+		return a == 's'
+	case 'v':
+		return a == 'v'
+	case 'c':
+		return a == 'v'
+	}
+	return false
+}
+
+// foldedName looks up a name in lower case and without separators.
+func foldedName(name []byte) nameKind {
+	switch string(name) {
+	case "authorization", "proxyauthorization", "xauthorization":
+		return authorization
+	case "cookie", "cookies", "setcookie":
+		return cookie
+	case "code":
+		return code
+	case "pass", "otp", "totp", "hotp", "pin", "cvv", "cvc",
+		"tokens", "idtokenhint", "bearer", "jwt", "sessionjwt", "sessionhandle", "jsessionid",
+		"iplanetdirectorypro", "credential", "credentials", "assertion", "clientassertion",
+		"samlassertion", "samlresponse", "codeverifier", "devicecode", "usercode",
+		"authorizationcode", "authcode", "verificationcode":
+		return token
+	}
+	var ends [5]string
+	kind := password
+	switch name[len(name)-1] {
+	case 'd':
+		if hasSuffix(name, "tokenid") {
+			return token
+		}
+		ends = [5]string{"password", "passwd", "pwd"}
+	case 'e':
+		ends = [5]string{"passphrase", "passcode"}
+	case 't':
+		ends = [5]string{"secret"}
+	case 's':
+		ends = [5]string{"passwords", "secrets", "apikeys"}
+	case 'h':
+		ends = [5]string{"passwordhash"}
+	case 'n':
+		kind, ends = token, [5]string{"token"}
+	case 'y':
+		if hasSuffix(name, "apikey") || hasSuffix(name, "privatekey") {
+			return token
+		}
+		kind, ends = token, [5]string{"secretkey", "signingkey", "encryptionkey", "accesskey", "sharedkey"}
+	}
+	for _, end := range ends {
+		if end != "" && hasSuffix(name, end) {
+			return kind
+		}
+	}
+	return notSecret
+}
+
+func hasSuffix(name []byte, end string) bool {
+	return len(name) >= len(end) && string(name[len(name)-len(end):]) == end
+}
+
+// isPairName reports whether the key says what its neighbour "value" is: in
+// lists of headers, of callbacks' inputs and of patch operations.
+func isPairName(key []byte) bool {
+	switch string(key) {
+	case "name", "key", "field", "header", "param", "parameter", "attribute":
+		return true
+	}
+	return false
+}
+
+func isPairValue(key []byte) bool {
+	return string(key) == "value" || string(key) == "values"
+}
+
+// isSecretKey reports whether the value under a key of JSON is secret.
+func isSecretKey(key []byte) bool {
+	kind := secretName(key)
+	return kind != notSecret && kind != code
+}
+
+// namesSecret reports whether the value of a pair's name names a secret: the
+// last step of what may be a JSON pointer, "/password".
+func namesSecret(value []byte) bool {
+	if k := bytes.LastIndexByte(value, '/'); k >= 0 {
+		value = value[k+1:]
+	}
+	return isSecretKey(value)
+}
+
+// isMarker reports whether t[i:] begins with a marker, and where it ends.
+func isMarker(t []byte, i int) (end int, ok bool) {
+	if !hasAt(t, i, "[redacted:") {
+		return 0, false
+	}
+	for _, m := range [...]string{markerSecret, markerToken, markerJWT, markerEmail, markerPhone, markerCard} {
+		if hasAt(t, i, m) {
+			return i + len(m), true
+		}
+	}
+	return 0, false
+}
+
+// isNothing reports whether a value says that there is none, or was masked by
+// whoever wrote the log.
+func isNothing(value []byte) bool {
+	switch len(value) {
+	case 0:
+		return true
+	case 4, 5, 6:
+		for _, word := range [...]string{"null", "true", "false", "(null)"} {
+			if len(value) == len(word) && hasFold(value, 0, word) {
+				return true
+			}
+		}
+	}
+	for _, c := range value {
+		if c != '*' {
+			return false
+		}
+	}
+	return true
+}

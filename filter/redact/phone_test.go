@@ -1,0 +1,53 @@
+package redact
+
+import "testing"
+
+func TestPhone(t *testing.T) {
+	testTexts(t, []textCase{
+		{"e.164", `+14155552671`, `[redacted:phone]`},
+		{"german", `call +49 30 1234567 now`, `call [redacted:phone] now`},
+		{"slash", `+49 30/1234567`, `[redacted:phone]`},
+		{"area in parentheses", `+1 (415) 555-2671`, `[redacted:phone]`},
+		{"trunk zero", `+44 (0)20 7946 0958`, `[redacted:phone]`},
+		{"dots", `+33.1.23.45.67.89`, `[redacted:phone]`},
+		{"uri", `tel:+1-415-555-2671`, `tel:[redacted:phone]`},
+		{"url escape", `phone=%2B14155552671&x=1`, `phone=[redacted:phone]&x=1`},
+		{"space after plus", `+ 49 30 1234567`, `[redacted:phone]`},
+		{"parameter", `telephoneNumber=+14155552671,ou=people`, `telephoneNumber=[redacted:phone],ou=people`},
+		{"then a date", `+14155552671 2022-12-05`, `[redacted:phone] 2022-12-05`},
+		{"long, then a date", `+49301234567 2022-12-05 20:01:34`, `[redacted:phone] 2022-12-05 20:01:34`},
+		{"then a time", `+49 30 1234567 20:01`, `[redacted:phone] 20:01`},
+		{"00", `0049 30 1234567`, `[redacted:phone]`},
+		{"00 and space", `00 49 30 1234567`, `[redacted:phone]`},
+		{"00 and dashes", `dial 0049-30-1234567.`, `dial [redacted:phone].`},
+		{"american", `(415) 555-2671`, `[redacted:phone]`},
+		{"american without space", `(415)555-2671`, `[redacted:phone]`},
+		{"american dashes", `sms to 415-555-2671 sent`, `sms to [redacted:phone] sent`},
+		{"american dots", `415.555.2671`, `[redacted:phone]`},
+		{"american with 1", `1-415-555-2671`, `[redacted:phone]`},
+		{"json", `{"telephoneNumber":"415-555-2671"}`, `{"telephoneNumber":"[redacted:phone]"}`},
+
+		{"address", `10.168.200.8`, ``},
+		{"addresses", `50.159.194.107, 34.149.144.150, 10.168.0.13`, ``},
+		{"address and port", `172.16.254.100:8080`, ``},
+		{"date", `2022-10-05T20:55:43.198604932Z`, ``},
+		{"zone", `2022-12-05T20:01:34+01:00`, ``},
+		{"zone of apache", `[05/Dec/2022:20:01:34 +0000]`, ``},
+		{"status and size", `"GET /am HTTP/1.1" 200 345 1234`, ``},
+		{"version", `Chrome/105.0.0.0 Safari/537.36`, ``},
+		{"long version", `405.222.20151`, ``},
+		{"transaction", `1665003343053-7492ffada57c074a1475-43264/0`, ``},
+		{"uuid", `00123456-1234-4123-8123-123456789012`, ``},
+		{"part of an id", `9415-555-2671`, ``},
+		{"part of an id, end", `415-555-2671-3`, ``},
+		{"hyphen before", `x-415-555-2671`, ``},
+		{"mac", `00-16-30-12-34-56`, ``},
+		{"hex dump", `00 12 34 56 78 90 12 34`, ``},
+		{"sum", `1+14155552671`, ``},
+		{"media type", `application/fhir+json`, ``},
+		{"offset", `+1000000`, ``},
+		{"eight digits after one", `+12345678`, ``},
+		{"seventeen digits", `+49123456789012345`, ``},
+		{"base64", `abc/+12345678x`, ``},
+	})
+}
