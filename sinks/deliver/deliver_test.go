@@ -1,0 +1,335 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"aictail"
+	"aictail/sinks"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// fakeReader hands out batches and then ends, or blocks if open is true.
+type fakeReader struct {
+	batches [][]aictail.Event
+	open    bool
+	fails   int // how often the disk fails first
+}
+
+func (r *fakeReader) Next(ctx context.Context, _, _ int) ([]aictail.Event, aictail.Position, error) {
+	if r.fails > 0 {
+		r.fails--
+		return nil, 0, errors.New("input/output error")
+	}
+	if len(r.batches) == 0 {
+		if r.open {
+			<-ctx.Done()
+			return nil, 0, ctx.Err()
+		}
+		return nil, 0, io.EOF
+	}
+	b := r.batches[0]
+	r.batches = r.batches[1:]
+	return b, b[len(b)-1].Position + 1, nil
+}
+
+// fakeSink takes events unless fail says otherwise.
+type fakeSink struct {
+	fail   func(call int, events []aictail.Event) error
+	opens  []error // errors of the first Opens
+	calls  int
+	got    []string
+	closed bool
+}
+
+func (s *fakeSink) Open(context.Context, sinks.Saved) error {
+	if len(s.opens) > 0 {
+		err := s.opens[0]
+		s.opens = s.opens[1:]
+		return err
+	}
+	return nil
+}
+
+func (s *fakeSink) Send(_ context.Context, events []aictail.Event) error {
+	s.calls++
+	if s.fail != nil {
+		if err := s.fail(s.calls, events); err != nil {
+			return err
+		}
+	}
+	for _, e := range events {
+		s.got = append(s.got, string(e.Raw))
+	}
+	return nil
+}
+
+func (s *fakeSink) State() []byte { return fmt.Appendf(nil, "%d sent", len(s.got)) }
+func (s *fakeSink) Close() error  { s.closed = true; return nil }
+
+// fakeStore keeps commits as text and fails as often as told.
+type fakeStore struct {
+	fails   int
+	commits []string
+}
+
+func (s *fakeStore) Saved() ([]byte, error) { return nil, nil }
+func (s *fakeStore) SaveState([]byte) error { return nil }
+func (s *fakeStore) Commit(pos aictail.Position, state []byte) error {
+	if s.fails > 0 {
+		s.fails--
+		return errors.New("no space left on device")
+	}
+	s.commits = append(s.commits, fmt.Sprintf("%d: %s", pos, state))
+	return nil
+}
+
+// events returns n events from position first on.
+func events(first, n int) []aictail.Event {
+	list := make([]aictail.Event, n)
+	for i := range list {
+		list[i] = aictail.Event{
+			Raw: fmt.Appendf(nil, "event %d", first+i), Position: aictail.Position(first + i),
+			Time: time.Now().Add(-time.Minute),
+		}
+	}
+	return list
+}
+
+type bench struct {
+	sink     *fakeSink
+	reader   *fakeReader
+	store    *fakeStore
+	registry *prometheus.Registry
+	logs     *observer.ObservedLogs
+	worker   *Worker
+}
+
+func newBench(batches ...[]aictail.Event) *bench {
+	core, logs := observer.New(zapcore.InfoLevel)
+	b := &bench{
+		sink: &fakeSink{}, reader: &fakeReader{batches: batches}, store: &fakeStore{},
+		registry: prometheus.NewPedanticRegistry(), logs: logs,
+	}
+	b.worker = New("test", Deps{
+		Sink: b.sink, Reader: b.reader, Store: b.store,
+		Metrics: NewMetrics(b.registry), Log: zap.New(core),
+	})
+	return b
+}
+
+// wantAll checks that the sink got the events 1 to n once and in order.
+func (b *bench) wantAll(t *testing.T, n int) {
+	t.Helper()
+	var want []string
+	for i := range n {
+		want = append(want, fmt.Sprintf("event %d", i+1))
+	}
+	if diff := cmp.Diff(want, b.sink.got); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+	if !b.sink.closed {
+		t.Error("the sink was not closed")
+	}
+}
+
+func TestDeliversAndCommits(t *testing.T) {
+	b := newBench(events(1, 3), events(4, 2))
+	if err := b.worker.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.wantAll(t, 5)
+	if diff := cmp.Diff([]string{"4: 3 sent", "6: 5 sent"}, b.store.commits); diff != "" {
+		t.Errorf("commits (-want +got):\n%s", diff)
+	}
+	if got := b.worker.Committed(); got != 6 {
+		t.Errorf("committed %d, want 6", got)
+	}
+	want := "# HELP aictail_sink_events_total Events that the sink has acknowledged.\n" +
+		"# TYPE aictail_sink_events_total counter\naictail_sink_events_total{sink=\"test\"} 5\n"
+	if err := testutil.GatherAndCompare(b.registry, strings.NewReader(want), "aictail_sink_events_total"); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRetriesForEver lets Open, Send and the commit fail for a day.
+func TestRetriesForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(events(1, 3), events(4, 2))
+		b.sink.opens = []error{errors.New("not yet"), errors.New("not yet")}
+		mended := time.Now().Add(24 * time.Hour)
+		b.sink.fail = func(int, []aictail.Event) error {
+			if time.Now().Before(mended) {
+				return errors.New("connection refused")
+			}
+			return nil
+		}
+		b.store.fails, b.reader.fails = 3, 2
+		if err := b.worker.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		b.wantAll(t, 5)
+		if took := time.Since(mended); took > 2*retryMax {
+			t.Errorf("the end of the outage was noticed after %s, want at most %s", took, 2*retryMax)
+		}
+		// Each spell of failures is one warning and one recovery, however long.
+		if got, want := b.logs.Len(), 8; got != want {
+			t.Errorf("%d log entries for four spells, want %d: %v", got, want, b.logs.All())
+		}
+		if err := b.worker.Health(); err != nil {
+			t.Errorf("health after recovery: %v", err)
+		}
+	})
+}
+
+func TestPausesWhenRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(events(1, 2))
+		mended := time.Now().Add(time.Hour)
+		b.sink.fail = func(int, []aictail.Event) error {
+			if time.Now().Before(mended) {
+				return &sinks.Error{Kind: sinks.Refused, Err: errors.New("the token is disabled")}
+			}
+			return nil
+		}
+		done := make(chan error)
+		go func() { done <- b.worker.Run(t.Context()) }()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if got := testutil.ToFloat64(b.worker.deps.Metrics.paused.WithLabelValues("test")); got != 1 {
+			t.Errorf("sink_paused is %v, want 1", got)
+		}
+		if err := b.worker.Health(); err == nil || !strings.Contains(err.Error(), "token is disabled") {
+			t.Errorf("health: %v, want the reason", err)
+		}
+		if lag := b.worker.Lag(); lag < 2*time.Minute {
+			t.Errorf("lag %s, want that of an undelivered event of two minutes", lag)
+		}
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		b.wantAll(t, 2)
+		if probes := time.Hour / probeInterval; b.sink.calls > int(probes)+2 {
+			t.Errorf("%d probes in an hour, want about %d", b.sink.calls, probes)
+		}
+		if got := testutil.ToFloat64(b.worker.deps.Metrics.paused.WithLabelValues("test")); got != 0 {
+			t.Errorf("sink_paused is %v after recovery, want 0", got)
+		}
+		if got := b.worker.Lag(); got != 0 {
+			t.Errorf("lag %s after delivery, want 0", got)
+		}
+	})
+}
+
+func TestSplits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(events(1, 10))
+		var sizes []int
+		b.sink.fail = func(_ int, events []aictail.Event) error {
+			sizes = append(sizes, len(events))
+			if len(events) > 3 {
+				return &sinks.Error{Kind: sinks.Split, Err: errors.New("413")}
+			}
+			return nil
+		}
+		if err := b.worker.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		b.wantAll(t, 10)
+		if want := []int{10, 5, 3, 3, 3, 1}; !slices.Equal(sizes, want) {
+			t.Errorf("batch sizes %v, want %v", sizes, want)
+		}
+		want := []string{"4: 3 sent", "7: 6 sent", "10: 9 sent", "11: 10 sent"}
+		if diff := cmp.Diff(want, b.store.commits); diff != "" {
+			t.Errorf("commits (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestLoneEventIsNeverDropped: what can be neither split nor taken waits.
+func TestLoneEventIsNeverDropped(t *testing.T) {
+	for _, kind := range []sinks.Kind{sinks.Split, sinks.Poison} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(events(1, 1))
+			b.sink.fail = func(int, []aictail.Event) error {
+				return &sinks.Error{Kind: kind, Err: errors.New("never")}
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			defer cancel()
+			if err := b.worker.Run(ctx); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("Run: %v, want the context's error", err)
+			}
+			if len(b.store.commits) > 0 {
+				t.Errorf("%s: the position moved over an event that was not delivered: %v", kind, b.store.commits)
+			}
+		})
+	}
+}
+
+func TestWaitsAsLongAsAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(events(1, 1))
+		b.sink.fail = func(call int, _ []aictail.Event) error {
+			if call == 1 {
+				return &sinks.Error{Kind: sinks.Retry, After: 7 * time.Minute, Err: errors.New("429")}
+			}
+			return nil
+		}
+		start := time.Now()
+		if err := b.worker.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := time.Since(start); got != 7*time.Minute {
+			t.Errorf("waited %s, want 7m", got)
+		}
+	})
+}
+
+// TestStopCommitsWhatWasSent: a stop between Send and the commit must not undo
+// the Send.
+func TestStopCommitsWhatWasSent(t *testing.T) {
+	b := newBench(events(1, 2))
+	b.reader.open = true
+	ctx, cancel := context.WithCancel(t.Context())
+	b.sink.fail = func(int, []aictail.Event) error { cancel(); return nil }
+	if err := b.worker.Run(ctx); !errors.Is(err, context.Canceled) {
+		t.Fatalf("Run: %v, want the context's error", err)
+	}
+	if diff := cmp.Diff([]string{"3: 2 sent"}, b.store.commits); diff != "" {
+		t.Errorf("commits (-want +got):\n%s", diff)
+	}
+}
+
+// TestStopGivesUpOnABrokenStore: a commit that fails during the stop must not
+// hold the stop up.
+func TestStopGivesUpOnABrokenStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(events(1, 2))
+		b.store.fails = 1000
+		ctx, cancel := context.WithCancel(t.Context())
+		b.sink.fail = func(int, []aictail.Event) error { cancel(); return nil }
+		start := time.Now()
+		if err := b.worker.Run(ctx); err == nil {
+			t.Error("Run returned nil although the commit had failed")
+		}
+		if took := time.Since(start); took > time.Second {
+			t.Errorf("the stop took %s", took)
+		}
+	})
+}
