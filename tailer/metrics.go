@@ -1,0 +1,125 @@
+package tailer
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Metrics are the counters of all tailers of the process.
+type Metrics struct {
+	received   *prometheus.CounterVec
+	duplicates *prometheus.CounterVec
+	lastEvent  *prometheus.GaugeVec
+	requests   *prometheus.CounterVec
+	limit      *prometheus.GaugeVec
+	remaining  *prometheus.GaugeVec
+	gaps       *prometheus.CounterVec
+	inexact    *prometheus.CounterVec
+	up         *prometheus.GaugeVec
+}
+
+// NewMetrics registers the metrics with r.
+func NewMetrics(r prometheus.Registerer) *Metrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "aictail_" + name, Help: help}, labels)
+		r.MustRegister(v)
+		return v
+	}
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "aictail_" + name, Help: help}, labels)
+		r.MustRegister(v)
+		return v
+	}
+	return &Metrics{
+		received: counter("events_received_total",
+			"Events read from the tenant for the first time, before the filter. via says by which endpoint.", "tenant", "source", "via"),
+		duplicates: counter("events_duplicate_total",
+			"Entries that were read again and dropped by their id.", "tenant", "source"),
+		lastEvent: gauge("last_event_timestamp_seconds",
+			"Timestamp of the newest event read, by the tenant's clock.", "tenant", "source"),
+		requests: counter("api_requests_total",
+			"Requests to the log API by outcome: the HTTP status, network (no answer) or body (an answer that was cut off or is not a page).", "tenant", "endpoint", "code"),
+		limit: gauge("rate_limit_limit",
+			"Requests that the tenant allows per minute, as last told.", "tenant"),
+		remaining: gauge("rate_limit_remaining",
+			"Requests left in the tenant's current minute, as last told.", "tenant"),
+		gaps: counter("gaps_total",
+			"Times the tail may have left out entries: page_full, cookie_refused or polled_late.", "tenant", "source", "reason"),
+		inexact: counter("entries_without_timestamp_total",
+			"Entries whose timestamp could not be read; they were forwarded with the time of receipt.", "tenant"),
+		up: gauge("tenant_up",
+			"1 while the tenant answers, 0 while it cannot be reached or refuses the API key.", "tenant"),
+	}
+}
+
+// maxSources bounds the sources counted apart in one chunk of a page. Tenants
+// have about twenty.
+const maxSources = 64
+
+// sourceCounts collects the counts of a chunk by source, so that the metrics
+// are touched once per chunk and not once per event.
+type sourceCounts struct{ list []sourceCount }
+
+type sourceCount struct {
+	source               string
+	received, duplicates int
+	last                 time.Time
+}
+
+func (c *sourceCounts) reset() { c.list = c.list[:0] }
+
+func (c *sourceCounts) of(source string) *sourceCount {
+	for i := range c.list {
+		if c.list[i].source == source {
+			return &c.list[i]
+		}
+	}
+	if len(c.list) >= maxSources {
+		return &c.list[maxSources-1]
+	}
+	c.list = append(c.list, sourceCount{source: source})
+	return &c.list[len(c.list)-1]
+}
+
+func (c *sourceCounts) received(source string, at time.Time) {
+	s := c.of(source)
+	s.received++
+	if at.After(s.last) {
+		s.last = at
+	}
+}
+
+func (c *sourceCounts) duplicate(source string) { c.of(source).duplicates++ }
+
+func (m *Metrics) count(tenant string, c *sourceCounts) {
+	for i := range c.list {
+		s := &c.list[i]
+		source := sourceLabel(s.source)
+		if s.received > 0 {
+			m.received.WithLabelValues(tenant, source, "tail").Add(float64(s.received))
+			m.lastEvent.WithLabelValues(tenant, source).Set(float64(s.last.UnixNano()) / 1e9)
+		}
+		if s.duplicates > 0 {
+			m.duplicates.WithLabelValues(tenant, source).Add(float64(s.duplicates))
+		}
+	}
+}
+
+// sourceLabel is the label value for a source that the tenant named. What does
+// not look like a source's name does not become a label: the answers of a server
+// gone wrong must not grow the metrics without end.
+func sourceLabel(source string) string {
+	if source == "" {
+		return "unknown"
+	}
+	if len(source) > 40 {
+		return "other"
+	}
+	for _, c := range []byte(source) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' {
+			return "other"
+		}
+	}
+	return source
+}
