@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"aictail/cmd/internal/config"
+	"aictail/cmd/internal/service"
+)
+
+func newRun() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "run --config FILE",
+		Short: "Run the daemon",
+		Long: `Run the daemon until SIGTERM or SIGINT. It then delivers what it has read, for
+shutdown_timeout at most; a second signal ends it at once, without loss. SIGHUP
+opens the files of file sinks anew, after an external rotation.`,
+		Args: cobra.NoArgs,
+	}
+	path := configFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		cfg, err := config.Load(*path, os.Environ())
+		if err != nil {
+			return failed(err)
+		}
+		log, err := newLogger(cfg.Log, os.Stderr)
+		if err != nil {
+			return failed(err)
+		}
+		for _, w := range cfg.Warnings {
+			log.Warn(w.String())
+		}
+		s, err := service.New(cfg, versionString(), log)
+		if err != nil {
+			return failed(err)
+		}
+		ctx, stop := untilSignal(cmd.Context())
+		defer stop()
+		go reopenOnHangup(ctx, s)
+		return failed(s.Run(ctx))
+	}
+	return cmd
+}
+
+// untilSignal returns a context that ends with the first SIGTERM or SIGINT. The
+// second one ends the process at once: the journal and the state file are made
+// for that.
+func untilSignal(parent context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(parent)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	go func() {
+		<-signals
+		cancel()
+		<-signals
+		fmt.Fprintln(os.Stderr, "aictail: second signal, ending at once; nothing is lost, the next start goes on from here")
+		os.Exit(exitFailed)
+	}()
+	return ctx, cancel
+}
+
+// reopenOnHangup has the file sinks reopen their files on SIGHUP until ctx ends.
+func reopenOnHangup(ctx context.Context, s *service.Service) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangup:
+			s.Reopen()
+		}
+	}
+}
+
+// newLogger returns the daemon's own log, one line per entry.
+func newLogger(c config.Log, w zapcore.WriteSyncer) (*zap.Logger, error) {
+	level, err := zapcore.ParseLevel(c.Level)
+	if err != nil {
+		return nil, fmt.Errorf("log.level: %w", err)
+	}
+	enc := zap.NewProductionEncoderConfig()
+	enc.TimeKey = "time"
+	enc.EncodeTime = zapcore.RFC3339NanoTimeEncoder
+	enc.EncodeDuration = zapcore.StringDurationEncoder
+	encoder := zapcore.NewJSONEncoder(enc)
+	if c.Format == "console" {
+		enc.EncodeTime = zapcore.TimeEncoderOfLayout(time.TimeOnly)
+		enc.EncodeLevel = zapcore.CapitalLevelEncoder
+		enc.ConsoleSeparator = "  "
+		encoder = zapcore.NewConsoleEncoder(enc)
+	}
+	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(w), level)), nil
+}

@@ -1,0 +1,121 @@
+// Package admin serves the daemon's own HTTP pages: /healthz, /readyz, /metrics,
+// /api/status and a page that shows the status to people. It owns no state: what
+// it shows is handed to it. It serves no event content and no secrets.
+package admin
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html/template"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+//go:embed status.html
+var files embed.FS
+
+// Check is one condition of readiness.
+type Check struct {
+	Name string
+	// Err returns nil if the condition holds, otherwise what is wrong. It must
+	// not block.
+	Err func() error
+}
+
+// Deps is what the program injects. Its functions are called concurrently.
+type Deps struct {
+	Gatherer prometheus.Gatherer
+	Checks   []Check
+	// Alive returns nil while the daemon makes progress at all.
+	Alive  func() error
+	Status func() (Status, error)
+}
+
+// Server is the admin server.
+type Server struct {
+	listener net.Listener
+	http     *http.Server
+}
+
+// Listen binds the address. Serve answers on it.
+func Listen(address string, deps Deps) (*Server, error) {
+	page, err := template.New("status.html").Funcs(funcs).ParseFS(files, "status.html")
+	if err != nil {
+		return nil, fmt.Errorf("parse the status page: %w", err)
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("admin.listen: %w; choose another address or stop what uses this one", err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		writeChecks(w, []Check{{Name: "daemon", Err: deps.Alive}})
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { writeChecks(w, deps.Checks) })
+	mux.Handle("GET /metrics", promhttp.HandlerFor(deps.Gatherer, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /api/status", func(w http.ResponseWriter, _ *http.Request) {
+		status, err := deps.Status()
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(status) // the reader has gone away
+	})
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		status, err := deps.Status()
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+		_ = page.Execute(w, status) // the reader has gone away
+	})
+	return &Server{listener: l, http: &http.Server{
+		Handler: mux,
+		// Scrapes and people are local and quick; these bounds keep a stuck
+		// client from holding a connection for ever.
+		ReadHeaderTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+	}}, nil
+}
+
+// URL returns the address that the server is bound to.
+func (s *Server) URL() string { return "http://" + s.listener.Addr().String() + "/" }
+
+// Serve answers until ctx ends.
+func (s *Server) Serve(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() { _ = s.http.Close() })
+	defer stop()
+	if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("admin server: %w", err)
+	}
+	return nil
+}
+
+// Close releases the address without serving.
+func (s *Server) Close() error { return s.listener.Close() }
+
+// writeChecks answers 200 with a line per check, or 503 if one fails.
+func writeChecks(w http.ResponseWriter, checks []Check) {
+	var body []byte
+	code := http.StatusOK
+	for _, c := range checks {
+		if err := c.Err(); err != nil {
+			code = http.StatusServiceUnavailable
+			body = fmt.Appendf(body, "failed: %s: %v\n", c.Name, err)
+		} else {
+			body = fmt.Appendf(body, "ok: %s\n", c.Name)
+		}
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(code)
+	_, _ = w.Write(body) // the reader has gone away
+}

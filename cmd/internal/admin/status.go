@@ -1,0 +1,88 @@
+package admin
+
+import (
+	"fmt"
+	"html/template"
+	"time"
+)
+
+// Status is what the daemon says of itself at one moment.
+type Status struct {
+	Version      string    `json:"version"`
+	Installation string    `json:"installation"`
+	Started      time.Time `json:"started"`
+	Now          time.Time `json:"now"`
+	Tenants      []Tenant  `json:"tenants"`
+	Sources      []Source  `json:"sources"`
+	Journal      Journal   `json:"journal"`
+	Sinks        []Sink    `json:"sinks"`
+	// Redactions counts the values replaced since the start.
+	Redactions uint64 `json:"redactions"`
+}
+
+// Tenant is one tenant's part of the status.
+type Tenant struct {
+	Name string `json:"name"`
+	// Trouble says what is wrong; "" if nothing is.
+	Trouble string `json:"trouble,omitempty"`
+	// Limit is the tenant's rate limit in requests per minute and Remaining what
+	// was left of it at the last answer; both 0 if not known.
+	Limit     int `json:"rate_limit"`
+	Remaining int `json:"rate_limit_remaining"`
+}
+
+// Source is one log source's part of the status.
+type Source struct {
+	Tenant string `json:"tenant"`
+	Source string `json:"source"`
+	// Events counts what was read since the start.
+	Events uint64 `json:"events"`
+	// LastEvent is the timestamp of the newest event, by the tenant's clock.
+	LastEvent time.Time `json:"last_event"`
+}
+
+// Journal is the journal's part of the status; sizes are in bytes.
+type Journal struct {
+	Bytes    int64 `json:"bytes"`
+	MaxBytes int64 `json:"max_bytes"`
+	Full     bool  `json:"full"`
+}
+
+// Sink is one sink's part of the status.
+type Sink struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
+	// Events counts what the sink has acknowledged since the start.
+	Events uint64 `json:"events"`
+	// LagSeconds is the age of the oldest event that it has not.
+	LagSeconds float64 `json:"lag_seconds"`
+	Paused     bool    `json:"paused"`
+	// Trouble says what is wrong; "" if nothing is.
+	Trouble string `json:"trouble,omitempty"`
+}
+
+var funcs = template.FuncMap{
+	"size": Size,
+	"ago": func(now, t time.Time) string {
+		if t.IsZero() {
+			return "–"
+		}
+		return now.Sub(t).Round(time.Second).String() + " ago"
+	},
+	"seconds": func(s float64) string {
+		return (time.Duration(s*1000) * time.Millisecond).Round(100 * time.Millisecond).String()
+	},
+}
+
+// Size prints a number of bytes for people, in binary units.
+func Size(n int64) string {
+	const unit = 1024
+	if n < unit {
+		return fmt.Sprintf("%d B", n)
+	}
+	v, i := float64(n)/unit, 0
+	for v >= unit && i < 3 {
+		v, i = v/unit, i+1
+	}
+	return fmt.Sprintf("%.1f %ciB", v, "KMGT"[i])
+}

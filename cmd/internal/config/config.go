@@ -1,0 +1,168 @@
+// Package config owns the configuration of the daemon: its keys and their
+// defaults, reading the file, the environment and the secret files, and checking
+// all of it before anything else starts. It reports every problem at once, each
+// with its key path. It does not open, create or reach anything that the
+// configuration names, the files with keys and secrets excepted, and it does not
+// know the packages that are configured: cmd/internal/service hands them what
+// they need.
+//
+// Where a value comes from, the later winning: the default, the file, a variable
+// such as AICTAIL_TENANTS__PROD__URL. The file's text may refer to variables as
+// ${NAME}; values of AICTAIL_ variables are taken as they are.
+//
+// A relative api_key_file or api_secret_file starts at the folder of the
+// configuration file, since it belongs to it. A relative data_dir or sink path
+// starts at the working directory of the process, as it does for any program
+// that is told where to write.
+//
+// To add a key, add a field with a config tag to the struct it belongs to, and a
+// check to validate.go if it can be wrong. To add a type of sink, add a field
+// with a type tag to Sink. A field of type unsupported is a key of the design
+// that this version does not have.
+package config
+
+import "time"
+
+// Config is the whole configuration. What Load returns is complete and valid.
+type Config struct {
+	// DataDir is the folder of the daemon's own state.
+	DataDir string `config:"data_dir"`
+	// Log is about the daemon's own log.
+	Log Log `config:"log"`
+	// Admin is the server of metrics and health.
+	Admin Admin `config:"admin"`
+	// ShutdownTimeout is how long a stop may take; more than 0.
+	ShutdownTimeout time.Duration `config:"shutdown_timeout"`
+	// Tenants is keyed by name, the value of the tenant label; at least one.
+	Tenants map[string]Tenant `config:"tenants"`
+	// Filter is what is done to events before they touch the disk.
+	Filter Filter `config:"filter"`
+	// Journal is the buffer on disk between tenants and sinks.
+	Journal Journal `config:"journal"`
+	// Sinks is keyed by name, the value of the sink label; at least one.
+	Sinks map[string]Sink `config:"sinks"`
+
+	// Warnings are valid settings that are probably not what was meant. They
+	// have no key; the daemon logs them.
+	Warnings []Problem
+}
+
+// Log is about the daemon's own log, which goes to stderr.
+type Log struct {
+	Level  string `config:"level" want:"debug|info|warn|error"`
+	Format string `config:"format" want:"json|console"`
+}
+
+// Admin is the server of metrics and health.
+type Admin struct {
+	// Listen is host:port, or "" if the server is switched off. In the file that
+	// is "off": an empty text there is refused, because an unset variable must
+	// not take away the metrics that alerts depend on.
+	Listen string      `config:"listen"`
+	_      unsupported `config:"web_config_file"`
+}
+
+// Tenant is one AIC environment.
+type Tenant struct {
+	// URL is scheme and host, without a slash at the end.
+	URL string `config:"url"`
+	// APIKey and APISecret are set, whether they stand in the file or in a file
+	// of their own.
+	APIKey        Secret `config:"api_key"`
+	APIKeyFile    string `config:"api_key_file"`
+	APISecret     Secret `config:"api_secret"`
+	APISecretFile string `config:"api_secret_file"`
+	// Sources has one entry for each tailer: a source, or several with a comma
+	// and no space between them. No source occurs twice.
+	Sources []string `config:"sources"`
+	// Start is where a new installation begins: "now".
+	Start string `config:"start"`
+	// QueryFilter goes to the tenant as _queryFilter; "" is none.
+	QueryFilter string      `config:"query_filter"`
+	Requests    Requests    `config:"requests"`
+	Poll        Poll        `config:"poll"`
+	_           unsupported `config:"sweep"`
+	_           unsupported `config:"source_options"`
+}
+
+// Requests is about the tenant's request budget.
+type Requests struct {
+	// Reserve is the share of the budget left to others, 0 to 0.9.
+	Reserve float64 `config:"reserve"`
+}
+
+// Poll is how often the tail of a source is asked for.
+type Poll struct {
+	// MinInterval and MaxInterval bound the time between two polls of a source.
+	MinInterval time.Duration `config:"min_interval"`
+	MaxInterval time.Duration `config:"max_interval"`
+	// Timeout bounds one request with its whole answer.
+	Timeout time.Duration `config:"timeout"`
+}
+
+// Filter is what is done to events before they touch the disk.
+type Filter struct {
+	// Redact has exactly one rule in this version, which names a preset.
+	Redact []RedactRule `config:"redact"`
+	_      unsupported  `config:"drop"`
+	_      unsupported  `config:"noise"`
+	_      unsupported  `config:"hash_key_file"`
+}
+
+// Preset returns the redaction preset: "default", "secrets" or "off".
+func (f Filter) Preset() string {
+	if len(f.Redact) == 0 {
+		return ""
+	}
+	return f.Redact[0].Preset
+}
+
+// RedactRule is one redaction rule.
+type RedactRule struct {
+	Preset string      `config:"preset" want:"default|secrets|off"`
+	_      unsupported `config:"fields"`
+	_      unsupported `config:"detect"`
+	_      unsupported `config:"action"`
+}
+
+// Journal is the buffer on disk between tenants and sinks.
+type Journal struct {
+	// MaxSize is when polling stops until the sinks have caught up.
+	MaxSize Bytes `config:"max_size"`
+	// Retain is how long events are kept that every sink already has.
+	Retain time.Duration `config:"retain"`
+}
+
+// Sink is one destination. Exactly one of its pointers is set: that of its type,
+// whose keys stand beside "type" in the file.
+type Sink struct {
+	Type string      `config:"type"`
+	_    unsupported `config:"where"`
+
+	File *FileSink   `type:"file"`
+	_    unsupported `type:"kafka"`
+	_    unsupported `type:"elasticsearch"`
+	_    unsupported `type:"splunk_hec"`
+}
+
+// FileSink writes NDJSON files.
+type FileSink struct {
+	// Path may contain {tenant}, {source} and {date}. It is as it stands in the
+	// file; a relative one starts at the working directory.
+	Path   string `config:"path"`
+	Format string `config:"format" want:"raw" later:"ecs|ocsf"`
+	Rotate Rotate `config:"rotate"`
+}
+
+// Rotate is when a file is closed and a new one begun. The zero MaxSize and
+// Every mean never, the zero Keep means all.
+type Rotate struct {
+	MaxSize  Bytes         `config:"max_size"`
+	Every    time.Duration `config:"every"`
+	Keep     int           `config:"keep"`
+	Compress string        `config:"compress" want:"none|gzip|zstd"`
+}
+
+// unsupported marks a key or a type of sink that the design has and this version
+// has not, so that the error says so instead of "unknown".
+type unsupported struct{}

@@ -1,0 +1,58 @@
+package config
+
+import "time"
+
+// setDefaults is called before a struct is filled from the file, so that a key
+// that is not there keeps its default. Tenants, sinks and what belongs to one type
+// of sink get theirs one by one.
+
+func (c *Config) setDefaults() {
+	// The place that the Filesystem Hierarchy Standard gives to a service's
+	// state, and what systemd's StateDirectory=aictail creates.
+	c.DataDir = "/var/lib/aictail"
+	c.Log = Log{Level: "info", Format: "json"}
+	// Loopback, since metrics name tenants and sources and nothing asks for a
+	// password. 9464 is the port of the OpenTelemetry Prometheus exporter: no
+	// other service of a usual host has it.
+	c.Admin = Admin{Listen: "127.0.0.1:9464"}
+	// The last batch of a sink and one fsync take a few seconds. 30 s is what
+	// Kubernetes waits before it kills, systemd waits 90 s; what is cut short
+	// is sent again from the journal at the next start.
+	c.ShutdownTimeout = 30 * time.Second
+	c.Filter = Filter{Redact: []RedactRule{{Preset: "default"}}}
+	c.Journal = Journal{
+		// A limit of 28 range requests a minute with 1,000 entries of 750 bytes
+		// each is 21 MB a minute: 10 GiB hold more than 8 hours of the loudest
+		// tenant seen, and days of a usual one, while a sink is down.
+		MaxSize: 10 << 30,
+		// Long enough to find a lost cookie's overlap and to send an hour again
+		// to a sink that lost it; at 21 MB a minute 1.3 GB, well under MaxSize.
+		Retain: time.Hour,
+	}
+}
+
+func (t *Tenant) setDefaults() {
+	// Nothing older is fetched unasked: 30 days of history can take hours and
+	// all of the budget.
+	t.Start = "now"
+	// People and scripts with a key of the same environment share the limit:
+	// of 60 requests a minute 6 are left to them, of 28 still 2.
+	t.Requests = Requests{Reserve: 0.1}
+	t.Poll = Poll{
+		// One source polled each second uses 60 requests a minute, the whole of
+		// the documented limit: faster is never of use.
+		MinInterval: time.Second,
+		// Ten quiet sources then take 20 of 60 requests a minute, and an event
+		// of a quiet source still arrives within half a minute.
+		MaxInterval: 30 * time.Second,
+		// The tenant itself gives up on a request after 60 s.
+		Timeout: 60 * time.Second,
+	}
+}
+
+func (f *FileSink) setDefaults() {
+	// As the tenant sent it, which is what other tools for these logs expect.
+	f.Format = "raw"
+	// Nothing is renamed or removed unasked: logrotate may already do it.
+	f.Rotate = Rotate{Compress: "none"}
+}

@@ -1,0 +1,110 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"go.uber.org/zap"
+
+	"aictail"
+	"aictail/checkpoint/journal"
+	"aictail/cmd/internal/config"
+	"aictail/sinks"
+	"aictail/sinks/deliver"
+	"aictail/sinks/file"
+	"aictail/tailer"
+	"aictail/tailer/aic"
+	"aictail/tailer/budget"
+)
+
+// buildTailers makes a tenant's shared part and its tailers for each tenant of
+// the configuration.
+func (s *Service) buildTailers() error {
+	metrics := tailer.NewMetrics(s.registry)
+	for _, name := range slices.Sorted(maps.Keys(s.cfg.Tenants)) {
+		c := s.cfg.Tenants[name]
+		client, err := aic.New(aic.Config{
+			URL: c.URL, Key: c.APIKey.Value(), Secret: c.APISecret.Value(),
+			UserAgent: "aictail/" + s.version, Timeout: c.Poll.Timeout,
+		})
+		if err != nil {
+			return fmt.Errorf("tenants.%s: %w", name, err)
+		}
+		tenant := tailer.NewTenant(name, client, budget.New(c.Requests.Reserve), metrics, s.log)
+		s.tenants = append(s.tenants, tenant)
+		for _, entry := range c.Sources {
+			s.tailers = append(s.tailers, tailer.New(tailer.Config{
+				Sources: entry, QueryFilter: c.QueryFilter,
+				MinInterval: c.Poll.MinInterval, MaxInterval: c.Poll.MaxInterval,
+			}, tailer.Deps{
+				Tenant: tenant, Filter: s.chain.NewPass(), Journal: s.journal, Log: s.log,
+			}))
+		}
+	}
+	return nil
+}
+
+// sink is a configured sink with its worker.
+type sink struct {
+	name   string
+	kind   string
+	worker *deliver.Worker
+	reader *journal.Reader
+	reopen func() // nil if the sink has nothing to reopen
+}
+
+// reader is a journal's reader in the form that deliver wants.
+type reader struct{ *journal.Reader }
+
+func (r reader) Next(ctx context.Context, maxEvents, maxBytes int) ([]aictail.Event, aictail.Position, error) {
+	return r.Reader.Next(ctx, journal.Limit{Events: maxEvents, Bytes: maxBytes})
+}
+
+// passed returns the position below which the sink needs nothing any more.
+func (k *sink) passed() aictail.Position { return k.reader.Passed() }
+
+// buildSinks makes a worker for each sink of the configuration.
+func (s *Service) buildSinks() error {
+	metrics := deliver.NewMetrics(s.registry)
+	for _, name := range slices.Sorted(maps.Keys(s.cfg.Sinks)) {
+		c := s.cfg.Sinks[name]
+		saved, _, err := s.state.Sink(name)
+		if err != nil {
+			return err
+		}
+		// A sink that is new to this data_dir begins with what the journal holds.
+		k := sink{name: name, kind: c.Type, reader: s.journal.NewReader(saved.Position)}
+		target, err := s.newSink(name, c, &k)
+		if err != nil {
+			return fmt.Errorf("sinks.%s: %w", name, err)
+		}
+		k.worker = deliver.New(name, deliver.Deps{
+			Sink: target, Reader: reader{k.reader}, Store: store{state: s.state, name: name},
+			Metrics: metrics, Log: s.log,
+		})
+		s.sinks = append(s.sinks, k)
+	}
+	return nil
+}
+
+// newSink makes the sink of the configured type. A new type is one case here.
+func (s *Service) newSink(name string, c config.Sink, k *sink) (sinks.Sink, error) {
+	switch { //nolint:gocritic // one case per type of sink; more will come
+	case c.File != nil:
+		f, err := file.New(file.Config{
+			Path: c.File.Path, Format: c.File.Format,
+			Rotate: file.Rotate{
+				MaxSize: int64(c.File.Rotate.MaxSize), Every: c.File.Rotate.Every,
+				Keep: c.File.Rotate.Keep, Compress: c.File.Rotate.Compress,
+			},
+		}, file.Deps{Log: s.log.With(zap.String("sink", name))})
+		if err != nil {
+			return nil, err
+		}
+		k.reopen = f.Reopen
+		return f, nil
+	}
+	return nil, fmt.Errorf("type %q is not known", c.Type)
+}

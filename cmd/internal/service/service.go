@@ -1,0 +1,358 @@
+// Package service wires the parts of the daemon together and owns their
+// lifecycle: the order in which they start and stop, what is restored at start,
+// and the housekeeping between journal and state file. It holds no logic of the
+// parts themselves.
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"aictail"
+	"aictail/checkpoint"
+	"aictail/checkpoint/journal"
+	"aictail/cmd/internal/admin"
+	"aictail/cmd/internal/config"
+	"aictail/filter"
+	"aictail/sinks/deliver"
+	"aictail/tailer"
+)
+
+// Service is the daemon.
+type Service struct {
+	cfg      *config.Config
+	version  string
+	log      *zap.Logger
+	registry *prometheus.Registry
+	started  time.Time
+
+	state   *checkpoint.State
+	journal *journal.Journal
+	chain   *filter.Chain
+	tenants []*tailer.Tenant
+	tailers []*tailer.Tailer
+	sinks   []sink
+	admin   *admin.Server // nil if switched off
+
+	ticked atomic.Int64 // when housekeeping last ran, in Unix nanoseconds
+}
+
+// New opens everything that the configuration names on this machine and
+// restores where an earlier run left off. It reaches no tenant and no sink. Its
+// errors say what to do.
+func New(cfg *config.Config, version string, log *zap.Logger) (_ *Service, err error) {
+	s := &Service{cfg: cfg, version: version, log: log, started: time.Now()}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	s.registry = prometheus.NewRegistry()
+	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "aictail_build_info", Help: "1, labelled with the version."}, []string{"version"})
+	s.registry.MustRegister(build)
+	build.WithLabelValues(version).Set(1)
+
+	if s.chain, err = filter.New(filter.Config{Preset: cfg.Filter.Preset()}, filter.Deps{Registerer: s.registry}); err != nil {
+		return nil, err
+	}
+	if s.state, err = checkpoint.Open(cfg.DataDir); err != nil {
+		return nil, err
+	}
+	if err = s.openJournal(); err != nil {
+		return nil, err
+	}
+	if err = s.buildTailers(); err != nil {
+		return nil, err
+	}
+	if err = s.recoverTailers(); err != nil {
+		return nil, err
+	}
+	if err = s.buildSinks(); err != nil {
+		return nil, err
+	}
+	if cfg.Admin.Listen != "" {
+		s.admin, err = admin.Listen(cfg.Admin.Listen, admin.Deps{
+			Gatherer: s.registry, Checks: s.checks(), Alive: s.alive, Status: s.Status,
+		})
+	}
+	return s, err
+}
+
+// AdminURL returns where the admin server listens, or "" if it is switched off.
+func (s *Service) AdminURL() string {
+	if s.admin == nil {
+		return ""
+	}
+	return s.admin.URL()
+}
+
+func (s *Service) openJournal() error {
+	// A position that a sink has committed is never given to another event,
+	// whatever became of the journal's files.
+	committed, err := s.state.Sinks()
+	if err != nil {
+		return err
+	}
+	_, least, err := s.state.Streams()
+	if err != nil {
+		return err
+	}
+	for _, pos := range committed {
+		least = max(least, pos)
+	}
+	damaged := prometheus.NewCounter(prometheus.CounterOpts{Name: "aictail_journal_damaged_records_total",
+		Help: "Stretches of the journal that could not be read back; their events did not reach all sinks."})
+	s.registry.MustRegister(damaged)
+	s.journal, err = journal.Open(journal.Options{
+		Dir:     filepath.Join(s.cfg.DataDir, "journal"),
+		MaxSize: int64(s.cfg.Journal.MaxSize),
+		Retain:  s.cfg.Journal.Retain,
+		AtLeast: least,
+		OnDamage: func(d journal.Damage) {
+			damaged.Inc()
+			s.log.Error("a part of the journal is damaged and was set aside; its events are lost to the sinks that had not read it",
+				zap.String("file", d.File), zap.Int64("offset", d.Offset), zap.String("stream", d.Stream),
+				zap.Uint64("first_position", uint64(d.First)), zap.Uint64("next_position", uint64(d.Next)),
+				zap.Time("from", d.From), zap.Time("to", d.To), zap.Error(d.Err))
+		},
+	})
+	if err != nil {
+		return err
+	}
+	s.registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "aictail_journal_bytes", Help: "Size of the journal on disk."},
+			func() float64 { return float64(s.journal.Stats().Bytes) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "aictail_journal_max_bytes", Help: "Size at which polling stops until the sinks have caught up."},
+			func() float64 { return float64(s.journal.Stats().MaxBytes) }),
+	)
+	return nil
+}
+
+// recoverWindow is how far back, from the newest record, the ids of journaled
+// events are read at start: a refused cookie repeats 15 seconds, a page that was
+// cut off by the stop at most one request's time, and the rest is room for
+// retries in between.
+const recoverWindow = 10 * time.Minute
+
+// recoverTailers restores cookies and ids: the state file's, brought up to date
+// with what the journal holds.
+func (s *Service) recoverTailers() error {
+	saved, applied, err := s.state.Streams()
+	if err != nil {
+		return err
+	}
+	byStream := make(map[string]*tailer.Tailer, len(s.tailers))
+	for _, t := range s.tailers {
+		byStream[t.Stream()] = t
+	}
+	err = s.journal.Recover(applied, recoverWindow, func(r journal.RecordInfo) error {
+		if r.Checkpoint != nil && r.First >= applied {
+			saved[r.Stream] = append([]byte(nil), r.Checkpoint...)
+		}
+		if t := byStream[r.Stream]; t != nil {
+			for i := range r.Events {
+				t.RecoverID(r.Events[i].ID, r.Appended)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for stream, t := range byStream {
+		if saved[stream] == nil {
+			continue
+		}
+		if err := t.Recover(saved[stream]); err != nil {
+			s.log.Warn("the restart state of a source cannot be read; its tail starts anew, 15 seconds back",
+				zap.String("stream", stream), zap.Error(err))
+		}
+	}
+	return nil
+}
+
+// Run runs the daemon until ctx ends and then stops it in order:
+//
+//  1. The tailers end their polls; nothing new enters the journal.
+//  2. The workers deliver what is in it, for shutdown_timeout at most. What they
+//     do not manage stays in the journal for the next start.
+//  3. State file and journal are brought up to date and closed.
+//
+// It returns nil after an orderly stop, also if events remain to be delivered.
+func (s *Service) Run(ctx context.Context) error {
+	defer s.close()
+	s.log.Info("aictail runs", zap.String("version", s.version), zap.String("data_dir", s.cfg.DataDir),
+		zap.Int("tailers", len(s.tailers)), zap.Int("sinks", len(s.sinks)), zap.String("admin", s.AdminURL()))
+
+	// hard outlives ctx by the time that delivery may take after it.
+	hard, kill := context.WithCancel(context.WithoutCancel(ctx))
+	defer kill()
+	failed, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+
+	var polling, delivery, background errgroup.Group
+	for _, t := range s.tailers {
+		polling.Go(func() error { return t.Run(failed) })
+	}
+	for _, k := range s.sinks {
+		delivery.Go(func() error {
+			err := k.worker.Run(hard)
+			if err != nil && hard.Err() == nil {
+				fail(fmt.Errorf("sink %s: %w", k.name, err))
+			}
+			return err
+		})
+	}
+	background.Go(func() error { s.keepHouse(hard); return nil })
+	if s.admin != nil {
+		background.Go(func() error {
+			err := s.admin.Serve(hard)
+			if err != nil {
+				fail(err)
+			}
+			return err
+		})
+	}
+
+	<-failed.Done()
+	s.log.Info("stopping: delivering what is in the journal", zap.Duration("for_at_most", s.cfg.ShutdownTimeout))
+	_ = polling.Wait() // tailers return no error
+	s.journal.CloseAppend()
+	timeout := time.AfterFunc(s.cfg.ShutdownTimeout, kill)
+	undelivered := delivery.Wait()
+	timeout.Stop()
+	kill()
+	_ = background.Wait() // its errors have gone to fail
+	s.tidy()
+
+	if cause := context.Cause(failed); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	if undelivered != nil {
+		s.log.Warn("stopped before everything was delivered; the rest is in the journal and follows at the next start")
+		return nil
+	}
+	s.log.Info("stopped: everything in the journal is delivered")
+	return nil
+}
+
+// Reopen has the sinks that write files open them anew, after an external
+// rotation.
+func (s *Service) Reopen() {
+	for _, k := range s.sinks {
+		if k.reopen != nil {
+			k.reopen()
+		}
+	}
+}
+
+// houseInterval is short enough for the journal's size to be noticed in time
+// and long enough for the state file's fsync not to matter.
+const houseInterval = time.Second
+
+// keepHouse tidies up regularly until ctx ends.
+func (s *Service) keepHouse(ctx context.Context) {
+	full := false
+	for {
+		s.ticked.Store(time.Now().UnixNano())
+		s.tidy()
+		if now := s.journal.Full(); now != full {
+			full = now
+			s.logFull(full)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(houseInterval):
+		}
+	}
+}
+
+// tidy copies the checkpoints of the journal to the state file and deletes the
+// segments that are needed no more. What fails is tried again next time.
+func (s *Service) tidy() {
+	checkpoints, upTo := s.journal.Checkpoints()
+	if err := s.state.SaveStreams(checkpoints, upTo); err != nil {
+		s.log.Error("the state file cannot be written; the journal grows until it can", zap.Error(err))
+		return
+	}
+	passed := upTo
+	for _, k := range s.sinks {
+		passed = min(passed, k.passed())
+	}
+	if err := s.journal.Trim(passed, upTo); err != nil {
+		s.log.Error("the journal cannot be trimmed", zap.Error(err))
+	}
+}
+
+func (s *Service) logFull(full bool) {
+	if !full {
+		s.log.Info("the journal has room again; polling goes on")
+		return
+	}
+	behind := s.sinks[0]
+	for _, k := range s.sinks {
+		if k.passed() < behind.passed() {
+			behind = k
+		}
+	}
+	s.log.Error("the journal is full; polling waits, the tenant keeps the entries for 30 days: mend the sink that is behind, or raise journal.max_size",
+		zap.String("sink", behind.name), zap.Duration("lag", behind.worker.Lag().Round(time.Second)),
+		zap.Int64("max_bytes", s.journal.Stats().MaxBytes))
+}
+
+// aliveFor is how long housekeeping may take before the daemon counts as stuck:
+// long enough for a slow disk, short enough for a supervisor to help.
+const aliveFor = time.Minute
+
+func (s *Service) alive() error {
+	if idle := time.Since(time.Unix(0, s.ticked.Load())); idle > aliveFor {
+		return fmt.Errorf("no progress for %s: the disk of data_dir hangs, or this is a fault in aictail", idle.Round(time.Second))
+	}
+	return nil
+}
+
+func (s *Service) close() {
+	if s.admin != nil {
+		_ = s.admin.Close() // closed by Serve already, as a rule
+	}
+	if s.journal != nil {
+		if err := s.journal.Close(); err != nil {
+			s.log.Error("close the journal", zap.Error(err))
+		}
+	}
+	if s.state != nil {
+		if err := s.state.Close(); err != nil {
+			s.log.Error("close the state file", zap.Error(err))
+		}
+	}
+}
+
+// store is a sink's part of the state file.
+type store struct {
+	state *checkpoint.State
+	name  string
+}
+
+func (s store) Saved() ([]byte, error) {
+	saved, _, err := s.state.Sink(s.name)
+	return saved.State, err
+}
+
+func (s store) SaveState(state []byte) error { return s.state.SaveSinkState(s.name, state) }
+
+func (s store) Commit(pos aictail.Position, state []byte) error {
+	return s.state.CommitSink(s.name, pos, state)
+}
+
+var _ deliver.Store = store{}
