@@ -1,0 +1,56 @@
+# Everything that people and CI run. `make` alone lists the targets.
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+# How long `make demo` runs; FOR=0 runs until Ctrl-C.
+FOR     ?= 30s
+# Where lint tools are installed: outside the tree and the user's own GOBIN.
+TOOLS   ?= $(HOME)/.cache/aictail/tools
+# The linter's version is pinned, so that a new one cannot break the build unasked.
+GOLANGCI_VERSION := v2.15.0
+
+.PHONY: help build demo test race crash bench fuzz lint fmt clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build the static binary ./aictail
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o aictail ./cmd/aictail
+
+demo: ## run the daemon on a simulated tenant for 30 seconds (FOR=5m, FOR=0 for ever)
+	@$(GO) run ./cmd/aictail demo --for $(FOR)
+
+test: ## run all tests (a few minutes the first time)
+	$(GO) test ./...
+
+race: ## run all tests with the race detector (needs a C compiler)
+	$(GO) test -race ./...
+
+crash: ## twenty kill -9 under load with 5 % faulty answers, every entry once (minutes)
+	TEST_CRASHES=20 $(GO) test -run 'TestCrash' -count=1 -v -timeout 20m ./cmd/aictail
+
+bench: ## run the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+fuzz: ## fuzz every parser for half a minute each
+	@for f in $$(grep -rlE '^func Fuzz' --include='*_test.go' .); do \
+	  for n in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*).*/\1/p' $$f); do \
+	    $(GO) test -run '^$$' -fuzz "^$$n\$$" -fuzztime 30s ./$$(dirname $$f) || exit 1; \
+	  done; \
+	done
+
+lint: $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION) ## run gofmt, go vet and the linter
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'these files need gofmt: make fmt'; exit 1; }
+	$(GO) vet ./...
+	$< run ./...
+
+$(TOOLS)/golangci-lint-$(GOLANGCI_VERSION):
+	@mkdir -p $(TOOLS)
+	GOBIN=$(TOOLS) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	@mv $(TOOLS)/golangci-lint $@
+
+fmt: ## format the code
+	gofmt -w .
+
+clean: ## remove what the targets made
+	rm -f aictail
