@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/term"
 
 	"aictail/cmd/internal/admin"
 	"aictail/cmd/internal/service"
@@ -95,10 +96,20 @@ func (p *progress) draw(out io.Writer, s admin.Status) {
 		fmt.Fprintf(&b, "\x1b[%dA", p.height)
 	}
 	line("  \x1b[2m%-20s %10s %9s %12s\x1b[0m", "source", "events", "per s", "newest")
+	shown := len(s.Sources)
+	if room := terminalHeight(out) - aroundTable; room > 0 && room < shown {
+		shown = room // drawing over what has scrolled away would not work
+	}
 	var total uint64
-	for _, x := range s.Sources {
+	for i, x := range s.Sources {
 		total += x.Events
+		if i >= shown {
+			continue
+		}
 		line("  %-20s %10d %9.1f %12s", x.Source, x.Events, p.rate(x.Source, x.Events, s.Now), ago(s.Now, x.LastEvent))
+	}
+	if more := len(s.Sources) - shown; more > 0 {
+		line("  \x1b[2mand %d more sources\x1b[0m", more)
 	}
 	line("  \x1b[1m%-20s %10d %9.1f\x1b[0m", "all", total, p.rate("", total, s.Now))
 	line("")
@@ -111,6 +122,22 @@ func (p *progress) draw(out io.Writer, s admin.Status) {
 	line("  \x1b[2mrunning for %s, Ctrl-C ends it\x1b[0m", time.Since(p.start).Round(time.Second))
 	p.height = strings.Count(b.String(), "\n")
 	_, _ = io.WriteString(out, b.String()) // a closed terminal shows nothing
+}
+
+// aroundTable is the number of lines drawn besides one for each source.
+const aroundTable = 9
+
+// terminalHeight returns the height of the terminal, or 0 if it is not known.
+func terminalHeight(out io.Writer) int {
+	f, ok := out.(*os.File)
+	if !ok {
+		return 0
+	}
+	_, height, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return height
 }
 
 func (p *progress) log(log *zap.Logger, s admin.Status) {

@@ -11,23 +11,24 @@ import (
 // version is set by the linker for releases (see the Makefile).
 var version = ""
 
-// versionString returns the version, for a build without one the commit.
+// versionString returns the version, for a build without one the commit if the
+// build knows it.
 func versionString() string {
 	if version != "" {
 		return version
 	}
-	revision, modified := "unknown", ""
+	revision, modified := "", ""
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {
 			switch {
 			case s.Key == "vcs.revision" && len(s.Value) >= 12:
-				revision = s.Value[:12]
+				revision = "-" + s.Value[:12]
 			case s.Key == "vcs.modified" && s.Value == "true":
 				modified = "-modified"
 			}
 		}
 	}
-	return "dev-" + revision + modified
+	return "dev" + revision + modified
 }
 
 func newVersion() *cobra.Command {
