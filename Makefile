@@ -26,7 +26,7 @@ test: ## run all tests (a few minutes the first time)
 race: ## run all tests with the race detector (needs a C compiler)
 	$(GO) test -race ./...
 
-crash: ## twenty kill -9 under load with 5 % faulty answers, every entry once (minutes)
+crash: ## twenty kill -9 under load with 5 % faulty answers, every entry once (a minute)
 	TEST_CRASHES=20 $(GO) test -run 'TestCrash' -count=1 -v -timeout 20m ./cmd/aictail
 
 bench: ## run the benchmarks

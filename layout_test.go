@@ -31,7 +31,6 @@ var confined = map[string][]string{
 	"github.com/knadh/koanf":   {"cmd/internal/config"},
 	"go.etcd.io/bbolt":         {"checkpoint"},
 	"github.com/spf13/cobra":   {"cmd/aictail"},
-	"golang.org/x/time/rate":   {"tailer/budget"},
 	"testing":                  {"tests"},
 	"github.com/google/go-cmp": {"tests"},
 	"pgregory.net/rapid":       {"tests"},

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -23,6 +25,7 @@ import (
 	"aictail/tailer/aic"
 	"aictail/tailer/budget"
 	"aictail/tailer/simulator"
+	"aictail/tailer/sweep"
 )
 
 // direct hands requests to a handler without a network, so that tests can run in
@@ -86,6 +89,7 @@ type kept struct {
 	stream     string
 	checkpoint []byte
 	ids, raws  []string
+	times      []time.Time
 }
 
 func (j *memoryJournal) WaitRoom(ctx context.Context) error {
@@ -110,6 +114,7 @@ func (j *memoryJournal) Append(rec aictail.Record) (first, next aictail.Position
 	for _, e := range rec.Events {
 		k.ids = append(k.ids, string(e.ID))
 		k.raws = append(k.raws, string(e.Raw))
+		k.times = append(k.times, e.Time)
 	}
 	j.next += aictail.Position(max(1, len(rec.Events)))
 	j.pending = append(j.pending, k)
@@ -165,28 +170,40 @@ func (j *memoryJournal) restart(keepPending bool) {
 	j.pending = nil
 }
 
-// recover brings a new tailer up to date the way the service does.
-func (j *memoryJournal) recover(t *testing.T, tl *Tailer) {
+// recover brings a new stream and its tail up to date the way the service does.
+func (j *memoryJournal) recover(t *testing.T, stream *Stream, tl *Tailer) {
 	t.Helper()
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	var saved []byte
-	for _, k := range j.durable {
-		if k.stream != tl.Stream() {
-			continue
-		}
-		if k.checkpoint != nil {
-			saved = k.checkpoint
-		}
-		for _, id := range k.ids {
-			tl.RecoverID([]byte(id), k.at)
-		}
-	}
-	if saved != nil {
-		if err := tl.Recover(saved); err != nil {
+	saved := j.savedLocked()
+	if b := saved[stream.SweepName()]; b != nil {
+		if err := stream.Recover(b); err != nil {
 			t.Fatal(err)
 		}
 	}
+	for _, k := range j.durable {
+		if k.stream == stream.TailName() || k.stream == stream.SweepName() {
+			for i, id := range k.ids {
+				stream.RecoverEvent([]byte(id), k.times[i], k.pos)
+			}
+		}
+	}
+	if b := saved[stream.TailName()]; b != nil {
+		if err := tl.Recover(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// savedLocked returns the latest checkpoint of each stream.
+func (j *memoryJournal) savedLocked() map[string][]byte {
+	saved := map[string][]byte{}
+	for _, k := range j.durable {
+		if k.checkpoint != nil {
+			saved[k.stream] = k.checkpoint
+		}
+	}
+	return saved
 }
 
 // keepAll is a filter that changes nothing.
@@ -205,6 +222,10 @@ type world struct {
 	shared   *Tenant
 	log      *zap.Logger
 	filter   Filter
+	mode     sweep.Mode
+	quiet    bool // no new events
+	began    time.Time
+	streams  []*Stream // of the last run
 }
 
 func newWorld(t *testing.T, o simulator.Options) *world {
@@ -213,7 +234,7 @@ func newWorld(t *testing.T, o simulator.Options) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, tenant: tenant, net: &direct{handler: tenant}, journal: &memoryJournal{}, filter: keepAll{}}
+	w := &world{t: t, tenant: tenant, net: &direct{handler: tenant}, journal: &memoryJournal{}, filter: keepAll{}, mode: sweep.Full, began: time.Now()}
 	w.restart()
 	return w
 }
@@ -230,32 +251,67 @@ func (w *world) restart() {
 		w.t.Fatal(err)
 	}
 	w.log = zap.New(core)
-	w.shared = NewTenant("prod", client, budget.New(0.1), NewMetrics(w.registry), w.log)
+	w.shared = NewTenant(TenantConfig{Name: "prod", MinInterval: time.Second, MaxInterval: 30 * time.Second},
+		client, w.budget(), NewMetrics(w.registry), w.log)
 }
 
-func (w *world) tailer(sources string) *Tailer {
+// budget returns the tenant's budget as the last process left it.
+func (w *world) budget() *budget.Budget {
 	w.t.Helper()
-	tl := New(Config{Sources: sources, MinInterval: time.Second, MaxInterval: 30 * time.Second},
-		Deps{Tenant: w.shared, Filter: w.filter, Journal: w.journal, Log: w.log})
-	w.journal.recover(w.t, tl)
-	return tl
+	o := budget.Options{Reserve: 0.1, Save: func(s budget.State) {
+		b, err := json.Marshal(s)
+		if err != nil {
+			w.t.Error(err)
+		}
+		_, _, _ = w.journal.Append(aictail.Record{Stream: "budget", Checkpoint: b})
+	}}
+	w.journal.mu.Lock()
+	defer w.journal.mu.Unlock()
+	if b := w.journal.savedLocked()["budget"]; b != nil {
+		o.Saved = new(budget.State)
+		if err := json.Unmarshal(b, o.Saved); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	return budget.New(o)
 }
 
-// run runs tailers for the given sources for a while.
+// reader makes the stream, tail and sweep of a source entry.
+func (w *world) reader(sources string) (*Tailer, *Sweeper) {
+	w.t.Helper()
+	stream := NewStream("prod", sources, SweepConfig{
+		Mode: w.mode, Settle: 30 * time.Second, Start: w.began,
+	})
+	w.streams = append(w.streams, stream)
+	deps := Deps{Tenant: w.shared, Stream: stream, Filter: w.filter, Journal: w.journal, Log: w.log}
+	tl, sw := New(Config{}, deps), NewSweeper(Config{}, deps)
+	w.journal.recover(w.t, stream, tl)
+	return tl, sw
+}
+
+// run reads the given source entries for a while.
 func (w *world) run(d time.Duration, sources ...string) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), d)
 	defer cancel()
+	w.streams = nil
 	var wg sync.WaitGroup
 	for _, s := range sources {
-		tl := w.tailer(s)
+		tl, sw := w.reader(s)
 		wg.Go(func() {
 			if err := tl.Run(ctx); err != nil {
-				w.t.Errorf("Run: %v", err)
+				w.t.Errorf("tail: %v", err)
+			}
+		})
+		wg.Go(func() {
+			if err := sw.Run(ctx); err != nil {
+				w.t.Errorf("sweep: %v", err)
 			}
 		})
 	}
-	wg.Go(func() { _ = w.tenant.Run(ctx) })
+	if !w.quiet {
+		wg.Go(func() { _ = w.tenant.Run(ctx) })
+	}
 	wg.Wait()
 }
 
@@ -272,32 +328,54 @@ func (w *world) returned() []string {
 	return all
 }
 
-// wantAllOnce checks that the journal holds every returned entry once and
-// nothing else but entries of answers that were cut off.
-func (w *world) wantAllOnce() {
+// wantAllOnce checks that the journal holds every returned entry once and nothing
+// else but entries of answers that were cut off. The lines of a log record are in
+// the journal as one event; so texts are compared line by line.
+func (w *world) wantAllOnce(sources ...string) {
 	w.t.Helper()
-	// Entries may be equal to the last byte, so they are counted.
+	w.calm(15*time.Minute, sources...) // for the sweep, and what waits for a next line
+	w.quiet = false
 	held, returned, got := map[string]int{}, map[string]int{}, map[string]int{}
 	for _, r := range w.tenant.Ledger() {
-		held[string(r.Raw)]++
-		if r.Tailed > 0 {
-			returned[string(r.Raw)]++
+		for _, u := range units(r.Payload) {
+			held[u]++
+			if r.Tailed > 0 {
+				returned[u]++
+			}
 		}
 	}
 	for _, raw := range w.journal.raws() {
-		got[raw]++
+		for _, u := range units(payloadOf(w.t, raw)) {
+			got[u]++
+		}
 	}
 	missing, repeated := 0, 0
-	for raw, n := range returned {
-		missing += max(0, n-got[raw])
+	for u, n := range returned {
+		if d := n - got[u]; d > 0 {
+			missing += d
+			w.t.Logf("missing %d: %.120s", d, u)
+		}
 	}
-	for raw, n := range got {
-		repeated += max(0, n-held[raw])
+	for u, n := range got {
+		if d := n - held[u]; d > 0 {
+			repeated += d
+			w.t.Logf("too many %d: %.120s", d, u)
+		}
 	}
 	if missing > 0 || repeated > 0 || len(got) == 0 {
 		w.t.Errorf("of %d entries that the tenant returned, %d are not in the journal; of %d there, %d are too many",
 			len(returned), missing, len(got), repeated)
 	}
+}
+
+// units returns what can be compared of a payload: an object, or the lines of a
+// text.
+func units(payload []byte) []string {
+	text := simulator.Text(payload)
+	if payload[0] != '"' {
+		return []string{text}
+	}
+	return strings.FieldsFunc(text, func(r rune) bool { return r == '\n' })
 }
 
 // gaps returns the counted gaps by reason, as "reason: n".

@@ -23,6 +23,10 @@ const idLen = 32
 // entries in which all three are equal. Two entries with the same text and
 // different timestamps are two events.
 //
+// An event that was put together of several entries is identified by the whole.
+// If the tail and the sweep put it together differently, because one of them saw
+// less, both are forwarded: lines are rather repeated than lost.
+//
 // The debug sources (am-core, idm-core, ws-core) log objects of anybody's
 // making: a script that logs a user logs the user's _id, the same in every
 // entry. There an _id counts only if it has the form of the audit log's own.

@@ -3,6 +3,7 @@ package tailer
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"testing"
 	"time"
 
@@ -136,15 +137,34 @@ func TestSeenSetIsBounded(t *testing.T) {
 	}
 }
 
-func TestSeenSetForgets(t *testing.T) {
-	s := newSeenSet()
-	k := s.key([]byte("x"))
-	if !s.add(k) || s.add(k) {
+func TestIDSet(t *testing.T) {
+	s := newIDSet()
+	k := idKey{7, s.key([]byte("x"))}
+	if !s.add(k) || s.add(k) || s.size != 1 {
 		t.Error("an id is new once")
 	}
+	if s.low() != math.MaxUint64 {
+		t.Error("a position is known before any was told")
+	}
+	s.placed([]idKey{k}, 42)
+	s.placed([]idKey{k}, 50)
+	if got := s.low(); got != 42 {
+		t.Errorf("low %d, want 42", got)
+	}
 	s.remove(k)
-	if !s.add(k) {
+	if !s.add(k) || s.size != 1 {
 		t.Error("a removed id is new again")
+	}
+	other := idKey{8, k.key}
+	if !s.add(other) {
+		t.Error("an id of another minute is another")
+	}
+	if m, ok := s.oldest(); !ok || m != 7 {
+		t.Errorf("oldest minute %d, want 7", m)
+	}
+	s.drop(7)
+	if m, _ := s.oldest(); m != 8 || s.size != 1 {
+		t.Errorf("after a drop: oldest minute %d of %d ids", m, s.size)
 	}
 }
 

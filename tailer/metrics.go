@@ -1,9 +1,12 @@
 package tailer
 
 import (
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"aictail/tailer/assemble"
 )
 
 // Metrics are the counters of all tailers of the process.
@@ -17,6 +20,12 @@ type Metrics struct {
 	gaps       *prometheus.CounterVec
 	inexact    *prometheus.CounterVec
 	up         *prometheus.GaugeVec
+	fragments  *prometheus.CounterVec
+	late       *prometheus.HistogramVec
+	lost       *prometheus.CounterVec
+
+	mu   sync.Mutex // guards last
+	last map[[2]string]time.Time
 }
 
 // NewMetrics registers the metrics with r.
@@ -31,7 +40,13 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		r.MustRegister(v)
 		return v
 	}
+	late := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "aictail_late_arrival_seconds",
+		Help: "Age of entries that the tenant showed only after their time had been swept.",
+		// From the least settle time that makes sense to a day.
+		Buckets: []float64{10, 20, 30, 60, 120, 300, 900, 3600, 6 * 3600, 24 * 3600}}, []string{"tenant"})
+	r.MustRegister(late)
 	return &Metrics{
+		last: map[[2]string]time.Time{},
 		received: counter("events_received_total",
 			"Events read from the tenant for the first time, before the filter. via says by which endpoint.", "tenant", "source", "via"),
 		duplicates: counter("events_duplicate_total",
@@ -50,6 +65,22 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			"Entries whose timestamp could not be read; they were forwarded with the time of receipt.", "tenant"),
 		up: gauge("tenant_up",
 			"1 while the tenant answers, 0 while it cannot be reached or refuses the API key.", "tenant"),
+		fragments: counter("fragments_total",
+			"What became of events that the tenant returned in several entries: joined (split JSON), record (lines of one log record), loose (forwarded part by part, marked) or left_to_sweep (not joined by the tail; the sweep decides).", "outcome"),
+		late: late,
+		lost: counter("lost_seconds_total",
+			"Time whose entries the tenant gave up before they were swept.", "tenant", "source"),
+	}
+}
+
+// assembled counts a page's events by how they were put together.
+func (m *Metrics) assembled(n [4]int) {
+	for outcome, label := range map[assemble.Outcome]string{
+		assemble.Joined: "joined", assemble.Record: "record", assemble.Loose: "loose",
+	} {
+		if n[outcome] > 0 {
+			m.fragments.WithLabelValues(label).Add(float64(n[outcome]))
+		}
 	}
 }
 
@@ -92,17 +123,29 @@ func (c *sourceCounts) received(source string, at time.Time) {
 
 func (c *sourceCounts) duplicate(source string) { c.of(source).duplicates++ }
 
-func (m *Metrics) count(tenant string, c *sourceCounts) {
+func (m *Metrics) count(tenant, via string, c *sourceCounts) {
 	for i := range c.list {
 		s := &c.list[i]
 		source := sourceLabel(s.source)
 		if s.received > 0 {
-			m.received.WithLabelValues(tenant, source, "tail").Add(float64(s.received))
-			m.lastEvent.WithLabelValues(tenant, source).Set(float64(s.last.UnixNano()) / 1e9)
+			m.received.WithLabelValues(tenant, source, via).Add(float64(s.received))
+			m.newest(tenant, source, s.last)
 		}
 		if s.duplicates > 0 {
 			m.duplicates.WithLabelValues(tenant, source).Add(float64(s.duplicates))
 		}
+	}
+}
+
+// newest raises the time of a source's newest event; the sweep brings older ones,
+// too.
+func (m *Metrics) newest(tenant, source string, at time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	key := [2]string{tenant, source}
+	if at.After(m.last[key]) {
+		m.last[key] = at
+		m.lastEvent.WithLabelValues(tenant, source).Set(float64(at.UnixNano()) / 1e9)
 	}
 }
 

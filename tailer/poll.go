@@ -7,32 +7,27 @@ import (
 
 	"go.uber.org/zap"
 
-	"aictail"
 	"aictail/tailer/aic"
+	"aictail/tailer/assemble"
+	"aictail/tailer/sweep"
 )
 
 // pageSummary is what a page turned out to hold.
 type pageSummary struct {
 	entries int       // all of them
-	fresh   int       // not seen before
 	inexact int       // entries without a readable timestamp
 	first   time.Time // timestamp of the first entry
 	last    time.Time // timestamp of the last entry
-
-	// The ids of the last entries, all with the timestamp last, one after the
-	// other, and where each ends. Bytes and not strings, since all but the last
-	// few are given up again.
-	overlap     []byte
-	overlapEnds []int
+	overlap []string  // ids of the last entries, all with the timestamp last
 }
 
-// poll asks for one page and journals it. When it returns an error, the restart
-// state is as before and every event is either durable in the journal or will
-// be accepted again.
+// poll asks for one page and journals it. When it returns an error, the tail has
+// gone back to its saved restart state, and every event is either durable in the
+// journal or will be accepted again.
 func (t *Tailer) poll(ctx context.Context) error {
 	asked := time.Now()
 	page, err := t.deps.Tenant.tail(ctx, aic.TailRequest{
-		Sources: t.cfg.Sources, Cookie: t.state.Cookie, Filter: t.cfg.QueryFilter,
+		Sources: t.deps.Stream.sources, Cookie: t.state.Cookie, Filter: t.cfg.QueryFilter,
 	})
 	if err != nil {
 		return err
@@ -40,151 +35,153 @@ func (t *Tailer) poll(ctx context.Context) error {
 	defer page.Close()
 
 	t.startPage(asked)
-	err = t.journalPage(page)
+	err = t.readPage(page)
 	if err == nil {
 		err = page.Err()
 		t.deps.Tenant.answered(endpointTail, err)
 	}
 	if err == nil {
-		return t.finishPage(ctx, page, asked)
+		if err = t.finishPage(ctx, page, asked); err == nil {
+			return nil
+		}
+	} else if lost := t.in.settle(ctx); lost != nil {
+		err = journalError{lost}
 	}
-	if kept := t.settle(ctx); kept != nil {
-		return journalError{kept}
-	}
+	t.rewind()
 	return err
 }
 
 func (t *Tailer) startPage(asked time.Time) {
-	t.chunks, t.keys = t.chunks[:0], t.keys[:0]
-	t.page = pageSummary{overlap: t.page.overlap[:0], overlapEnds: t.page.overlapEnds[:0]}
-	t.ident.startPage()
-	t.seen.turn(asked)
+	t.page = pageSummary{}
+	t.partIdent.startPage()
+	t.noteIdent.startPage()
+	t.parts.turn(asked)
+	t.in.begin()
 }
 
-// journalPage appends the page's new events to the journal, chunk by chunk.
-func (t *Tailer) journalPage(page *aic.Page) error {
+// readPage brings the page's entries to the journal, chunk by chunk.
+func (t *Tailer) readPage(page *aic.Page) error {
 	for page.Next() {
-		fresh := t.newEvents(page.Entries())
-		if len(fresh) == 0 {
-			continue
+		entries := page.Entries()
+		if t.page.entries == 0 {
+			t.noteSeam(&entries[0])
 		}
-		t.page.fresh += len(fresh)
-		fresh = t.deps.Filter.Apply(fresh)
-		if len(fresh) == 0 {
-			continue // all dropped; they count as seen
+		t.note(entries)
+		if err := t.in.add(t.newParts(entries), time.Now()); err != nil {
+			return err
 		}
-		first, _, err := t.deps.Journal.Append(aictail.Record{Stream: t.Stream(), Events: fresh})
-		if err != nil {
-			start := 0
-			if n := len(t.chunks); n > 0 {
-				start = t.chunks[n-1].keys
-			}
-			t.forget(t.keys[start:])
-			return journalError{err}
-		}
-		t.chunks = append(t.chunks, chunk{pos: first, keys: len(t.keys)})
 	}
 	return nil
 }
 
-// newEvents returns the entries that have not been seen as events.
-func (t *Tailer) newEvents(entries []aic.Entry) []aictail.Event {
-	t.events = t.events[:0]
-	t.ident.reset()
-	t.counts.reset()
-	for i := range entries {
-		e := &entries[i]
-		id := t.ident.id(e)
-		t.page.note(e, id)
-		k := t.seen.key(id)
-		if !t.seen.add(k) {
-			t.counts.duplicate(e.Source)
-			continue
-		}
-		t.keys = append(t.keys, k)
-		ev := event(t.deps.Tenant.Name(), e, id)
-		if ev.Time.IsZero() {
-			// Something must stand there for sinks that index by time.
-			ev.Time = time.Now().UTC()
-		}
-		t.events = append(t.events, ev)
-		t.counts.received(e.Source, ev.Time)
-	}
-	t.deps.Tenant.metrics.count(t.deps.Tenant.Name(), &t.counts)
-	return t.events
-}
-
-// note keeps the page's bounds and the ids that the next page begins with.
-func (p *pageSummary) note(e *aic.Entry, id []byte) {
-	p.entries++
-	if e.Time.IsZero() {
-		p.inexact++
+// noteSeam looks whether a page joins the one before it: it then begins with an
+// entry that the one before ended with (the vendor's documentation, "Tail logs").
+// If not, what is open may have lost its next part; the sweep sees all of it.
+func (t *Tailer) noteSeam(first *aic.Entry) {
+	t.noteIdent.reset()
+	id := t.noteIdent.id(first)
+	t.noteIdent.startPage()
+	if t.joins && slices.Contains(t.state.Overlap, string(id)) {
 		return
 	}
-	if p.first.IsZero() {
-		p.first = e.Time
-	}
-	if !e.Time.Equal(p.last) {
-		p.last, p.overlap, p.overlapEnds = e.Time, p.overlap[:0], p.overlapEnds[:0]
-	}
-	if len(p.overlapEnds) < maxOverlap {
-		p.overlap = append(p.overlap, id...)
-		p.overlapEnds = append(p.overlapEnds, len(p.overlap))
+	t.joins = true
+	t.seam = first.Time.Add(assemble.MaxSpread)
+	if t.deps.Stream.cfg.Mode != sweep.Off {
+		t.in.asm = assemble.New(assemble.Options{})
 	}
 }
 
-// overlapIDs returns the ids that the next page begins with, and those that it
-// began with before if the timestamp is still the same.
-func (p *pageSummary) overlapIDs(before *checkpoint) []string {
-	ids := make([]string, 0, len(p.overlapEnds))
-	start := 0
-	for _, end := range p.overlapEnds {
-		ids = append(ids, string(p.overlap[start:end]))
-		start = end
+// newParts returns the entries without the plaintext ones that have been read
+// before.
+func (t *Tailer) newParts(entries []aic.Entry) []aic.Entry {
+	t.entries = t.entries[:0]
+	t.partIdent.reset()
+	for i := range entries {
+		e := &entries[i]
+		if isText(e) && !t.parts.add(t.parts.key(t.partIdent.id(e))) {
+			continue
+		}
+		t.entries = append(t.entries, *e)
 	}
-	if before.Last.Equal(p.last) {
-		for _, id := range before.Overlap {
-			if len(ids) < maxOverlap && !slices.Contains(ids, id) {
-				ids = append(ids, id)
-			}
+	return t.entries
+}
+
+// note keeps the page's bounds and the ids that the next page begins with: those
+// of the entries with the last timestamp.
+func (t *Tailer) note(entries []aic.Entry) {
+	p := &t.page
+	p.entries += len(entries)
+	for i := range entries {
+		if entries[i].Time.IsZero() {
+			p.inexact++
+		} else if p.first.IsZero() {
+			p.first = entries[i].Time
 		}
 	}
-	return ids
+	last := entries[len(entries)-1].Time
+	if last.IsZero() {
+		return
+	}
+	if !last.Equal(p.last) {
+		p.last, p.overlap = last, p.overlap[:0]
+	}
+	begin := len(entries)
+	for begin > 0 && entries[begin-1].Time.Equal(last) {
+		begin--
+	}
+	t.noteIdent.reset()
+	for i := begin; i < len(entries) && len(p.overlap) < maxOverlap; i++ {
+		p.overlap = append(p.overlap, string(t.noteIdent.id(&entries[i])))
+	}
 }
 
 // maxOverlap bounds the ids kept of entries with one timestamp. Timestamps have
 // nanoseconds: more than a few equal ones mean a broken clock.
 const maxOverlap = 1000
 
-// finishPage moves the restart state past the page and makes all of it durable.
-func (t *Tailer) finishPage(ctx context.Context, page *aic.Page, asked time.Time) error {
+// after returns the restart state after the page at hand.
+func (t *Tailer) after(page *aic.Page, asked time.Time) checkpoint {
 	next := t.state
 	next.Polled = asked
-	if c := page.Cookie(); c != "" {
-		next.Cookie = c // an answer may lack it; the old one then goes on
+	if page.Cookie() == "" {
+		// An answer may lack the cookie. The next page then begins where this one
+		// did, with the same overlap.
+		return next
 	}
-	if len(t.page.overlapEnds) > 0 {
-		next.Overlap = t.page.overlapIDs(&t.state)
-		next.Last = t.page.last
+	next.Cookie = page.Cookie()
+	if len(t.page.overlap) == 0 {
+		return next // nothing was logged; the cookie stands for the time
 	}
-	if next.Cookie != t.state.Cookie || len(t.chunks) > 0 || asked.Sub(t.saved) > savePolled {
-		saved, err := next.encode()
+	ids := slices.Clone(t.page.overlap)
+	if t.state.Last.Equal(t.page.last) {
+		for _, id := range t.state.Overlap {
+			if len(ids) < maxOverlap && !slices.Contains(ids, id) {
+				ids = append(ids, id)
+			}
+		}
+	}
+	next.Last, next.Overlap = t.page.last, ids
+	return next
+}
+
+// finishPage makes the page durable, and the restart state that may be kept with
+// it.
+func (t *Tailer) finishPage(ctx context.Context, page *aic.Page, asked time.Time) error {
+	if err := t.in.expire(time.Now()); err != nil {
+		return err
+	}
+	next := t.after(page, asked)
+	keep := t.keepable(next)
+	if keep.Cookie != t.saved.Cookie || len(t.in.chunks) > 0 || asked.Sub(t.savedAt) > savePolled {
+		b, err := keep.encode()
 		if err != nil {
 			return err
 		}
-		pos, _, err := t.deps.Journal.Append(aictail.Record{Stream: t.Stream(), Checkpoint: saved})
-		if err == nil && len(t.chunks) > 0 {
-			// A cookie alone need not be durable at once: an older one only
-			// means more overlap.
-			err = t.deps.Journal.Sync(ctx, pos)
+		if err := t.in.commit(ctx, b); err != nil {
+			return err
 		}
-		if err != nil {
-			if kept := t.settle(ctx); kept != nil {
-				err = kept
-			}
-			return journalError{err}
-		}
-		t.saved = asked
+		t.saved, t.savedAt = keep, asked
+		t.history = slices.DeleteFunc(t.history, func(c checkpoint) bool { return !c.Polled.After(keep.Polled) })
 	}
 	t.reportGap(asked)
 	if t.page.inexact > 0 {
@@ -192,55 +189,65 @@ func (t *Tailer) finishPage(ctx context.Context, page *aic.Page, asked time.Time
 		t.log.Warn("entries without a readable timestamp were forwarded with the time of receipt",
 			zap.Int("entries", t.page.inexact))
 	}
+	since := asked.Sub(t.state.Polled)
+	if t.state.Polled.IsZero() {
+		since = tailRestart
+	}
+	t.pace.Polled(t.in.fresh, since)
+	t.deps.Tenant.metrics.assembled(t.in.joined)
 	t.state = next
+	t.deps.Stream.tailed(t.page.last, time.Now())
 	return nil
 }
+
+// keepable returns the restart state to be kept: the newest from which all parts
+// of events that are still open would be read again. next is the state after the
+// page at hand.
+func (t *Tailer) keepable(next checkpoint) checkpoint {
+	t.history = append(t.history, next)
+	if len(t.history) > maxHistory {
+		t.history = slices.Delete(t.history, 0, len(t.history)-maxHistory)
+	}
+	if t.in.asm.Open() == 0 {
+		return next
+	}
+	oldest := t.in.asm.Oldest()
+	for i := len(t.history) - 1; i >= 0; i-- {
+		if t.history[i].Last.Before(oldest) {
+			return t.history[i]
+		}
+	}
+	return t.saved
+}
+
+// maxHistory bounds the restart states kept while a part of an event is open: with
+// a poll a second, more than the assembler's patience.
+const maxHistory = 64
 
 // savePolled is how old the saved time of the last poll may become while a
 // source is idle: well below polledLate, so that a restart raises no false alarm.
 const savePolled = polledLate / 3
 
-// settle finds out, after a failure in the middle of a page, which of its
-// chunks are durable, and forgets the ids of the others, so that they are
-// accepted when they are read again. It returns the journal's last error.
-func (t *Tailer) settle(ctx context.Context) error {
-	// The answer must be known even when the daemon is being stopped; Sync
-	// itself is bounded by the disk.
-	ctx = context.WithoutCancel(ctx)
-	var failed error
-	start := 0
-	for _, c := range t.chunks {
-		if err := t.deps.Journal.Sync(ctx, c.pos); err != nil {
-			t.forget(t.keys[start:c.keys])
-			failed = err
-		}
-		start = c.keys
-	}
-	return failed
-}
-
-func (t *Tailer) forget(keys []seenKey) {
-	for _, k := range keys {
-		t.seen.remove(k)
-	}
-}
-
 // reportGap counts and logs what the tail endpoint may have left out before or
-// in the page that was just read. The vendor's documentation ("Tail logs") names
-// the reasons.
+// in the page that was just read, and tells the sweep. The vendor's documentation
+// ("Tail logs") names the reasons.
 func (t *Tailer) reportGap(asked time.Time) {
 	if t.page.entries >= tailCap {
-		t.gap("page_full", t.page.first, t.page.last)
+		t.gap("page_full", t.page.first, asked)
 	}
 	if t.state.Polled.IsZero() {
 		return // the very first poll: nothing was promised before it
 	}
 	unpolled := asked.Sub(t.state.Polled)
+	last := t.state.Last
+	if last.IsZero() {
+		last = t.state.Polled
+	}
 	switch {
 	case t.state.Cookie == "" && unpolled > tailRestart-tailMargin:
-		t.gap("cookie_refused", t.state.Last, asked.Add(-tailRestart+tailMargin))
+		t.gap("cookie_refused", last, asked.Add(-tailRestart+tailMargin))
 	case unpolled > polledLate:
-		t.gap("polled_late", t.state.Polled, asked)
+		t.gap("polled_late", last, asked)
 	}
 }
 
@@ -256,7 +263,11 @@ const (
 )
 
 func (t *Tailer) gap(reason string, from, to time.Time) {
-	t.deps.Tenant.metrics.gaps.WithLabelValues(t.deps.Tenant.Name(), t.cfg.Sources, reason).Inc()
-	t.log.Warn("the tail may have left out entries; this version does not fetch them later",
-		zap.String("reason", reason), zap.Time("from", from), zap.Time("to", to))
+	t.deps.Tenant.metrics.gaps.WithLabelValues(t.deps.Tenant.Name(), t.deps.Stream.sources, reason).Inc()
+	log, text := t.log.Info, "the tail may have left out entries; the sweep fetches them"
+	if t.deps.Stream.cfg.Mode == sweep.Off {
+		log, text = t.log.Warn, "the tail may have left out entries, and the sweep is off"
+	}
+	log(text, zap.String("reason", reason), zap.Time("from", from), zap.Time("to", to))
+	t.deps.Stream.suspect(from, to)
 }

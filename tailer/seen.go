@@ -1,9 +1,6 @@
 package tailer
 
-import (
-	"hash/maphash"
-	"time"
-)
+import "time"
 
 const (
 	// minSeen ids are remembered at least: more than one full page of the tail
@@ -16,16 +13,12 @@ const (
 	seenFor = time.Minute
 )
 
-// seenKey is 128 bits of a hash of an event id: with a million ids in the set
-// the chance that two differing ids share a key is below 1 in 10^26.
-type seenKey [2]uint64
-
-// seenSet remembers the ids of the events that a stream has journaled lately.
+// seenSet remembers the ids of the entries that a tail has read lately.
 // It keeps two generations and drops the older one when the younger one is both
 // large enough and old enough, so its size follows the last minute's traffic.
 // It is not safe for concurrent use.
 type seenSet struct {
-	seeds    [2]maphash.Seed
+	hasher
 	young    map[seenKey]struct{}
 	old      map[seenKey]struct{}
 	youngAge time.Time // when young was begun
@@ -33,13 +26,9 @@ type seenSet struct {
 
 func newSeenSet() *seenSet {
 	return &seenSet{
-		seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
-		young: make(map[seenKey]struct{}),
+		hasher: newHasher(),
+		young:  make(map[seenKey]struct{}),
 	}
-}
-
-func (s *seenSet) key(id []byte) seenKey {
-	return seenKey{maphash.Bytes(s.seeds[0], id), maphash.Bytes(s.seeds[1], id)}
 }
 
 // add puts k into the set and reports whether it was new.
@@ -52,12 +41,6 @@ func (s *seenSet) add(k seenKey) bool {
 	}
 	s.young[k] = struct{}{}
 	return true
-}
-
-// remove takes k out again, for an event that did not reach the journal.
-func (s *seenSet) remove(k seenKey) {
-	delete(s.young, k)
-	delete(s.old, k)
 }
 
 // turn starts a new generation if it is time for one. The ids of the page

@@ -1,29 +1,40 @@
-// Package tailer polls the tail endpoint of the log API, one Tailer for each
-// configured source entry. It owns the way of an entry from an answer to the
-// journal: identity, duplicates, the filter's place, the restart state, and what
-// happens when the tenant answers badly or not at all. It does not fill gaps: it
-// counts and logs what tail may have left out. Clients, filter and journal are
-// handed to it.
+// Package tailer reads the entries of a tenant's sources into the journal. For
+// each configured source entry there is a Stream with a Tailer, which polls the
+// tail endpoint: fast, but it leaves entries out; and a Sweeper, which reads
+// stretches of time again with range queries once they have settled, and so
+// knows until when everything is there. The package owns the way of an entry
+// from an answer to the journal: assembly, identity, duplicates, the filter's
+// place, the restart state, and what happens when the tenant answers badly or
+// not at all. Clients, filter and journal are handed to it.
 //
 // # What is lost or repeated when
 //
-// The cookie moves on only in a journal record that follows the page's events
-// and is made durable with them. A page that was cut off, a failed write or a
-// crash therefore means that the same page is asked for again, and the ids of
-// what is already in the journal sort out the repetition. After a restart those
-// ids come from the journal itself (see Recover).
+// A restart state moves on only in a journal record that follows the events and
+// is made durable with them. A page that was cut off, a failed write or a crash
+// therefore means that the same entries are asked for again, and the ids of what
+// is already in the journal sort out the repetition. A stream remembers ids until
+// the coverage says that everything of their time is in the journal; after a
+// restart they come from the journal itself.
+//
+// What the tail leaves out the sweep brings: late entries, the very latest entry
+// of a source, what was logged while nobody polled. The tail never hands on a part
+// of an event that it could not put together, since the sweep will see all of it;
+// only where nothing is swept it does, marked.
 package tailer
 
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 	"go.uber.org/zap"
 
-	"aictail"
 	"aictail/tailer/aic"
+	"aictail/tailer/assemble"
+	"aictail/tailer/budget"
+	"aictail/tailer/sweep"
 )
 
 // tailCap is the number of lines that the tail endpoint returns at most (the
@@ -33,111 +44,116 @@ const tailCap = 15_000
 
 // Config is what the user sets for one source entry.
 type Config struct {
-	// Sources is the source entry, one source or several separated by commas.
-	Sources string
 	// QueryFilter goes to the tenant as _queryFilter; "" for none.
 	QueryFilter string
-	// MinInterval and MaxInterval bound the time between two polls.
-	MinInterval, MaxInterval time.Duration
-}
-
-// Filter drops and redacts events, in place. Changed events stay valid until
-// the next Apply.
-type Filter interface {
-	Apply(events []aictail.Event) []aictail.Event
-}
-
-// Journal is where events go. Its methods may be called concurrently.
-type Journal interface {
-	// WaitRoom blocks while the journal is full.
-	WaitRoom(ctx context.Context) error
-	// Append writes a record and returns the positions that it takes. It keeps
-	// nothing of rec. The record is not durable before Sync.
-	Append(rec aictail.Record) (first, next aictail.Position, err error)
-	// Sync returns nil once the record at pos is durable, and an error if it
-	// never will be.
-	Sync(ctx context.Context, pos aictail.Position) error
 }
 
 // Deps is what the program injects.
 type Deps struct {
 	Tenant  *Tenant
-	Filter  Filter
+	Stream  *Stream
+	Filter  Filter // for this reader alone
 	Journal Journal
 	Log     *zap.Logger
 }
 
-// Tailer polls one source entry. Run must not be called twice at a time.
+// Tailer polls the tail of one source entry. Run must not be called twice at a
+// time.
 type Tailer struct {
 	cfg  Config
 	deps Deps
 	log  *zap.Logger
+	in   *intake
+	pace *budget.Pace
 
-	state  checkpoint
-	saved  time.Time // when the state was last put into the journal
-	warned bool      // whether a spell of failures has been logged
-	seen   *seenSet
-	ident  *identifier
+	state   checkpoint   // after the last page
+	saved   checkpoint   // as last put into the journal
+	history []checkpoint // after the pages since saved, oldest first
+	savedAt time.Time    // when saved was put into the journal
+	warned  bool         // whether a spell of failures has been logged
 
-	// Of the page at hand:
-	events []aictail.Event // reused from chunk to chunk
-	chunks []chunk         // what of it is in the journal
-	keys   []seenKey       // the keys that its chunks added to seen
-	page   pageSummary
-	counts sourceCounts
-}
-
-// chunk is a part of a page in the journal: the record's position and the end
-// of its keys in Tailer.keys.
-type chunk struct {
-	pos  aictail.Position
-	keys int
+	// parts knows the plaintext entries that were read lately: the overlap of two
+	// pages must not reach the assembler twice.
+	parts     *seenSet
+	partIdent *identifier
+	noteIdent *identifier
+	entries   []aic.Entry // reused
+	page      pageSummary
+	// seam is until when a text may be the rest of an event whose beginning the
+	// tail has not seen, because its pages do not join: after a start, or where
+	// entries were left out.
+	seam time.Time
+	// joins is false until a page has been read since the start or since the tail
+	// went back.
+	joins bool
 }
 
 // New returns a tailer that starts anew. Recover gives it the state of an
 // earlier run.
 func New(cfg Config, deps Deps) *Tailer {
-	return &Tailer{
+	t := &Tailer{
 		cfg: cfg, deps: deps,
-		log:   deps.Log.With(zap.String("tenant", deps.Tenant.Name()), zap.String("sources", cfg.Sources)),
-		seen:  newSeenSet(),
-		ident: newIdentifier(),
+		log:       deps.Log.With(zap.String("tenant", deps.Tenant.Name()), zap.String("sources", deps.Stream.sources)),
+		pace:      deps.Tenant.pacer.Add(deps.Stream.sources),
+		partIdent: newIdentifier(), noteIdent: newIdentifier(),
 	}
+	t.in = &intake{
+		stream: deps.Stream, name: deps.Stream.TailName(), via: "tail",
+		filter: deps.Filter, journal: deps.Journal, metrics: deps.Tenant.metrics,
+		goesOn: t.goesOn, ident: newIdentifier(),
+	}
+	t.rewind()
+	return t
 }
 
-// Stream returns the name of the tailer's records in the journal.
-func (t *Tailer) Stream() string { return Stream(t.deps.Tenant.Name(), t.cfg.Sources) }
-
-// Stream returns the name of the records of the given tenant's source entry.
-func Stream(tenant, sources string) string { return "tail/" + tenant + "/" + sources }
-
-// Recover restores the restart state, as it was in the stream's last record
-// with a checkpoint. It is called before Run. After an error the tailer would
-// start anew.
+// Recover restores the restart state, as it was in the tail's last record with a
+// checkpoint. It is called before Run. After an error the tail starts anew.
 func (t *Tailer) Recover(saved []byte) error {
 	c, err := decodeCheckpoint(saved)
 	if err != nil {
 		return err
 	}
-	t.state = c
+	t.saved = c
 	for _, id := range c.Overlap {
-		t.seen.add(t.seen.key([]byte(id)))
+		// Where nothing is swept, ids are the only way to know the last entry of a
+		// source that has been silent for longer than the journal lasts.
+		t.deps.Stream.RecoverEvent([]byte(id), c.Last, math.MaxUint64)
 	}
+	t.rewind()
 	return nil
 }
 
-// RecoverID remembers an event that is in the journal already, journaled at the
-// given time. It is called before Run, in the order of the journal.
-func (t *Tailer) RecoverID(id []byte, journaled time.Time) {
-	t.seen.turn(journaled)
-	t.seen.add(t.seen.key(id))
+// rewind goes back to the saved restart state, as after a restart: what has been
+// read since then is asked for again.
+func (t *Tailer) rewind() {
+	t.state, t.history, t.joins = t.saved, t.history[:0], false
+	t.in.asm = assemble.New(assemble.Options{})
+	t.parts = newSeenSet()
+	for _, id := range t.saved.Overlap {
+		t.parts.add(t.parts.key([]byte(id)))
+	}
+}
+
+// goesOn decides about an event that was made of texts. Where time is swept, the
+// tail hands on only what it has surely seen all of. The sweep sees the rest with
+// all that belongs to it.
+func (t *Tailer) goesOn(e *assemble.Event) bool {
+	if t.deps.Stream.cfg.Mode == sweep.Off {
+		return true
+	}
+	sure := e.Outcome == assemble.Joined || e.Outcome == assemble.Record ||
+		e.Outcome == assemble.Single && e.Time.After(t.seam)
+	if !sure {
+		t.deps.Tenant.metrics.fragments.WithLabelValues("left_to_sweep").Inc()
+		t.deps.Stream.suspect(e.Time.Add(-time.Second), e.Time.Add(time.Second))
+	}
+	return sure
 }
 
 // Run polls until ctx ends; it then returns nil. Every failure is retried: Run
 // returns no error.
 func (t *Tailer) Run(ctx context.Context) error {
 	retry := newBackOff()
-	interval := t.cfg.MinInterval
 	for failures := 0; ; {
 		err := t.deps.Journal.WaitRoom(ctx)
 		if err == nil {
@@ -154,8 +170,7 @@ func (t *Tailer) Run(ctx context.Context) error {
 			t.afterSuccess(failures)
 			failures = 0
 			retry.Reset()
-			interval = t.nextInterval(interval)
-			pause = interval
+			pause = t.pace.Interval()
 			if t.page.entries >= tailCap {
 				pause = 0
 			}
@@ -166,15 +181,6 @@ func (t *Tailer) Run(ctx context.Context) error {
 		case <-time.After(pause):
 		}
 	}
-}
-
-// nextInterval polls a busy source as often as allowed and an idle one ever
-// more seldom.
-func (t *Tailer) nextInterval(last time.Duration) time.Duration {
-	if t.page.fresh > 0 {
-		return t.cfg.MinInterval
-	}
-	return min(last*3/2, t.cfg.MaxInterval)
 }
 
 // newBackOff spaces out retries from one second to one minute: the rate limit's
@@ -192,7 +198,7 @@ func (t *Tailer) afterFailure(err error, failures int, retry *backoff.Exponentia
 	if errors.Is(err, aic.ErrCookieRefused) && t.state.Cookie != "" {
 		t.log.Warn("the tenant refused the tail's cookie; the tail starts again 15 seconds back",
 			zap.Time("last_entry", t.state.Last), zap.Error(err))
-		t.state.Cookie = ""
+		t.state.Cookie, t.saved.Cookie = "", ""
 		return 0
 	}
 	pause := retry.NextBackOff()

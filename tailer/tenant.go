@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -17,6 +18,8 @@ import (
 type Client interface {
 	// Tail blocks for one request and returns its page, which the caller closes.
 	Tail(ctx context.Context, req aic.TailRequest) (*aic.Page, error)
+	// Range does the same for a range query.
+	Range(ctx context.Context, req aic.RangeRequest) (*aic.Page, error)
 }
 
 // Tenant is what the tailers of one tenant share: its client, its budget, and
@@ -26,8 +29,10 @@ type Tenant struct {
 	name    string
 	client  Client
 	budget  *budget.Budget
+	pacer   *budget.Pacer
 	metrics *Metrics
 	log     *zap.Logger
+	streams atomic.Int64 // being swept
 
 	mu       sync.Mutex // guards what follows
 	cause    cause      // of the trouble that was reported; none if well
@@ -46,10 +51,28 @@ const (
 	journalFails
 )
 
-// NewTenant returns the shared part of a tenant's tailers.
-func NewTenant(name string, client Client, b *budget.Budget, m *Metrics, log *zap.Logger) *Tenant {
-	m.up.WithLabelValues(name).Set(1)
-	return &Tenant{name: name, client: client, budget: b, metrics: m, log: log.With(zap.String("tenant", name))}
+// TenantConfig is what the user sets for all source entries of a tenant.
+type TenantConfig struct {
+	Name string
+	// MinInterval and MaxInterval bound the time between two polls of a tail.
+	MinInterval, MaxInterval time.Duration
+}
+
+// tailShare of the budget is planned for the tails; the sweep gets what they
+// leave. A tail page and a range page cost the same, and the sweep has to read
+// everything that the tail has read once more.
+const tailShare = 0.55
+
+// NewTenant returns the shared part of a tenant's tailers and sweepers.
+func NewTenant(cfg TenantConfig, client Client, b *budget.Budget, m *Metrics, log *zap.Logger) *Tenant {
+	m.up.WithLabelValues(cfg.Name).Set(1)
+	return &Tenant{
+		name: cfg.Name, client: client, budget: b, metrics: m, log: log.With(zap.String("tenant", cfg.Name)),
+		pacer: budget.NewPacer(budget.PacerOptions{
+			Min: cfg.MinInterval, Max: cfg.MaxInterval,
+			Polls: func() float64 { return tailShare * b.Rate() },
+		}),
+	}
 }
 
 // Name returns the tenant's name in the configuration.
@@ -73,22 +96,66 @@ func (t *Tenant) Health() error {
 	return nil
 }
 
-const endpointTail = "tail"
+const (
+	endpointTail  = "tail"
+	endpointRange = "range"
+)
+
+const (
+	// tipShare of the budget is planned for sweeping the newest stretch of each
+	// stream, mostly one request each. Tails have tailShare; what is left is for
+	// larger windows and for backfill.
+	tipShare = 0.3
+	// tipInterval is how often a stream's newest stretch is swept if the budget
+	// allows: an entry that the tail withholds arrives within a minute of it.
+	tipInterval = 30 * time.Second
+)
+
+// tipInterval returns how often each stream's newest stretch can be swept. There
+// is no use in sweeping more often than time settles.
+func (t *Tenant) tipInterval(settle time.Duration) time.Duration {
+	affordable := time.Duration(float64(t.streams.Load()) / (tipShare * t.budget.Rate()) * float64(time.Second))
+	return max(min(tipInterval, settle), affordable)
+}
 
 // tail sends one tail request within the budget.
 func (t *Tenant) tail(ctx context.Context, req aic.TailRequest) (*aic.Page, error) {
-	if err := t.budget.Wait(ctx); err != nil {
+	return t.send(ctx, budget.Tail, endpointTail, func() (*aic.Page, error) { return t.client.Tail(ctx, req) })
+}
+
+// rangePage sends one range request within the budget.
+func (t *Tenant) rangePage(ctx context.Context, class budget.Class, req aic.RangeRequest) (*aic.Page, error) {
+	return t.send(ctx, class, endpointRange, func() (*aic.Page, error) { return t.client.Range(ctx, req) })
+}
+
+func (t *Tenant) send(ctx context.Context, class budget.Class, endpoint string, request func() (*aic.Page, error)) (*aic.Page, error) {
+	if err := t.budget.Wait(ctx, class); err != nil {
 		return nil, err
 	}
-	page, err := t.client.Tail(ctx, req)
+	page, err := request()
 	if err != nil {
 		if ctx.Err() == nil {
-			t.answered(endpointTail, err)
+			t.answered(endpoint, err)
 		}
 		return nil, err
 	}
 	t.observe(page.Quota(), false)
 	return page, nil
+}
+
+// Sources asks the tenant for its sources, within the budget.
+func (t *Tenant) Sources(ctx context.Context, client *aic.Client) ([]string, error) {
+	if err := t.budget.Wait(ctx, budget.Tip); err != nil {
+		return nil, err
+	}
+	names, quota, err := client.Sources(ctx)
+	if ctx.Err() == nil {
+		t.answered("sources", err)
+	}
+	if err == nil {
+		t.observe(quota, false)
+	}
+	return names, err
 }
 
 // answered counts a request by its outcome.
@@ -106,7 +173,7 @@ func (t *Tenant) answered(endpoint string, err error) {
 }
 
 func (t *Tenant) observe(q aic.Quota, refused bool) {
-	o := budget.Observation{Refused: refused, RetryAfter: q.RetryAfter}
+	o := budget.Observation{Known: q.Known, Refused: refused, RetryAfter: q.RetryAfter}
 	if q.Known {
 		now := q.Date
 		if now.IsZero() {
@@ -161,6 +228,13 @@ func causeOf(err error) cause {
 		return none
 	}
 	return unreachable
+}
+
+// isRefused tells whether the tenant refuses the API key at present.
+func (t *Tenant) isRefused() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.cause == refused
 }
 
 // wellAgain notes a success.

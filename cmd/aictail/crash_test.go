@@ -1,12 +1,16 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,8 +18,9 @@ import (
 )
 
 // TestCrash kills the daemon again and again while events pour in and 5 % of
-// the tenant's answers are faulty. At the end every entry that the tail has
-// returned must be in the files of both sinks exactly once.
+// the tenant's answers are faulty. At the end every event that the tenant holds
+// must be in the files of both sinks exactly once: what the tail has returned, and
+// what it left out, which the sweep brings.
 //
 // TEST_CRASHES sets the number of kills; `make crash` runs twenty.
 func TestCrash(t *testing.T) {
@@ -30,7 +35,7 @@ func TestCrash(t *testing.T) {
 	dir := t.TempDir()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	tenant, url := crashTenant(t, seed)
+	tenant, url, quiet := crashTenant(t, seed)
 	config := crashConfig(t, dir, url)
 
 	chance := rand.New(rand.NewPCG(seed, 0))
@@ -49,23 +54,21 @@ func TestCrash(t *testing.T) {
 		}
 	}
 
-	// The last run works undisturbed until everything that was returned is
-	// there. From now on the tenant returns nothing new.
+	// The last run works undisturbed until all is there.
 	if err := tenant.FaultShare(0); err != nil {
 		t.Fatal(err)
 	}
 	p := start(t, "run", "--config", config)
-	before := len(readLines(t, filepath.Join(dir, "plain")))
-	eventually(t, "new events after the crashes", func() bool {
-		return len(readLines(t, filepath.Join(dir, "plain"))) > before
-	})
-	if _, err := tenant.Inject(simulator.Fault{Effect: simulator.Status, Times: -1}); err != nil {
-		t.Fatal(err)
-	}
+	quiet()
 	for _, sink := range []string{"plain", "rotated"} {
-		eventually(t, "every returned entry in sink "+sink, func() bool {
-			missing, _ := compare(tenant, readLines(t, filepath.Join(dir, sink)))
-			return missing == 0
+		eventually(t, "every event in sink "+sink, func() bool {
+			lines := readLines(t, filepath.Join(dir, sink))
+			if missing, _ := compare(tenant, lines); missing > 0 {
+				t.Logf("%d of %d lines are missing", missing, len(lines))
+				time.Sleep(time.Second) // comparing takes the CPU that the daemon needs
+				return false
+			}
+			return true
 		})
 	}
 	if code := p.stop(); code != exitDone {
@@ -73,10 +76,10 @@ func TestCrash(t *testing.T) {
 	}
 	for _, sink := range []string{"plain", "rotated"} {
 		lines := readLines(t, filepath.Join(dir, sink))
-		missing, repeated := compare(tenant, lines)
-		t.Logf("sink %s after %d kills: %d different lines, %d missing, %d too many", sink, crashes, len(lines), missing, repeated)
-		if missing > 0 || repeated > 0 {
-			t.Errorf("sink %s: %d entries missing, %d lines too many", sink, missing, repeated)
+		missing, surplus := compare(tenant, lines)
+		t.Logf("sink %s after %d kills: %d different lines, %d missing, %d too many", sink, crashes, len(lines), missing, surplus)
+		if missing > 0 || surplus > 0 {
+			t.Errorf("sink %s: %d events missing, %d lines too many", sink, missing, surplus)
 		}
 	}
 	faults := 0
@@ -91,16 +94,24 @@ func TestCrash(t *testing.T) {
 	}
 }
 
-// crashTenant starts a simulated tenant under load.
-func crashTenant(t *testing.T, seed uint64) (*simulator.Tenant, string) {
+var crashSources = []string{
+	"am-access", "am-activity", "am-authentication", "am-config", "am-core",
+	"idm-access", "idm-activity", "idm-authentication", "idm-config", "idm-recon", "idm-sync",
+}
+
+// crashTenant starts a simulated tenant under load. quiet ends its new events.
+func crashTenant(t *testing.T, seed uint64) (tenant *simulator.Tenant, url string, quiet func()) {
 	t.Helper()
 	tenant, err := simulator.New(simulator.Options{
-		Rate: 1500, Seed: seed, Ledger: true, Limit: 100_000, SplitShare: 0.02, LateShare: 0.03,
+		Rate: 1500, Seed: seed, Ledger: true, Limit: 100_000,
+		// Without idm-core: at this rate the lines of its log records are mixed, so
+		// that nobody could tell which belong together. It is tried in package tailer.
+		Sources: crashSources,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A 429 stops the polls for up to a minute, as it should; it is left to the
+	// A 429 stops the requests for up to a minute, as it should; it is left to the
 	// tests of the budget.
 	faults := slices.DeleteFunc(simulator.AnyFault(), func(f simulator.Fault) bool { return f.Effect == simulator.RateLimited })
 	if err := tenant.FaultShare(0.05, faults...); err != nil {
@@ -110,10 +121,12 @@ func crashTenant(t *testing.T, seed uint64) (*simulator.Tenant, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- tenant.Run(t.Context()) }()
-	t.Cleanup(func() { stop(); <-done })
-	return tenant, url
+	go func() { done <- tenant.Run(ctx) }()
+	quiet = sync.OnceFunc(func() { cancel(); <-done })
+	t.Cleanup(func() { quiet(); stop() })
+	return tenant, url, quiet
 }
 
 func crashConfig(t *testing.T, dir, url string) string {
@@ -131,9 +144,11 @@ tenants:
     sources:
       - am-access
       - am-core
-      - idm-core
-      - am-activity,am-authentication,am-config,idm-access,idm-activity,idm-authentication,idm-config,idm-recon,idm-sync,ws-activity,ws-config,ws-core
+      - idm-access
+      - am-activity,am-authentication,am-config,idm-activity,idm-authentication,idm-config,idm-recon,idm-sync
     poll: {min_interval: 100ms, max_interval: 1s, timeout: 5s}
+    start: 15s # what the first tail shows
+    sweep: {settle: 5s}
 filter: {redact: [{preset: "off"}]} # so that lines can be compared byte for byte
 sinks:
   plain: {type: file, path: "%[1]s/plain/{tenant}/{source}.ndjson"}
@@ -142,21 +157,41 @@ sinks:
 	return path
 }
 
-// compare counts the entries that the tail has returned and that are not in
-// the lines, and the lines that the tenant has no entry for or too few.
-func compare(tenant *simulator.Tenant, lines map[string]int) (missing, repeated int) {
-	held, returned := map[string]int{}, map[string]int{}
+// compare counts the entries of the tenant that are not in the lines, and what in
+// the lines is too much or no entry of the tenant's. Texts are compared line by
+// line, however they were joined.
+func compare(tenant *simulator.Tenant, lines map[string]int) (missing, surplus int) {
+	held, got := map[string]int{}, map[string]int{}
 	for _, r := range tenant.Ledger() {
-		held[string(r.Raw)]++
-		if r.Tailed > 0 {
-			returned[string(r.Raw)]++
+		for _, u := range units(r.Payload) {
+			held[u]++
 		}
 	}
-	for raw, n := range returned {
-		missing += max(0, n-lines[raw])
+	for line, n := range lines {
+		var e struct{ Payload json.RawMessage }
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			surplus += n // half a line: the file is being written
+			continue
+		}
+		for _, u := range units(e.Payload) {
+			got[u] += n
+		}
 	}
-	for raw, n := range lines {
-		repeated += max(0, n-held[raw])
+	for u, n := range held {
+		missing += max(0, n-got[u])
 	}
-	return missing, repeated
+	for u, n := range got {
+		surplus += max(0, n-held[u])
+	}
+	return missing, surplus
+}
+
+// units returns what can be compared of a payload: an object, or the lines of a
+// text.
+func units(payload []byte) []string {
+	text := simulator.Text(payload)
+	if len(payload) == 0 || payload[0] != '"' {
+		return []string{text}
+	}
+	return strings.FieldsFunc(text, func(r rune) bool { return r == '\n' })
 }

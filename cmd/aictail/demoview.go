@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -95,7 +92,7 @@ func (p *progress) draw(out io.Writer, s admin.Status) {
 	if p.height > 0 {
 		fmt.Fprintf(&b, "\x1b[%dA", p.height)
 	}
-	line("  \x1b[2m%-20s %10s %9s %12s\x1b[0m", "source", "events", "per s", "newest")
+	line("  \x1b[2m%-20s %10s %9s %12s %16s\x1b[0m", "source", "events", "per s", "newest", "complete until")
 	shown := len(s.Sources)
 	if room := terminalHeight(out) - aroundTable; room > 0 && room < shown {
 		shown = room // drawing over what has scrolled away would not work
@@ -106,7 +103,7 @@ func (p *progress) draw(out io.Writer, s admin.Status) {
 		if i >= shown {
 			continue
 		}
-		line("  %-20s %10d %9.1f %12s", x.Source, x.Events, p.rate(x.Source, x.Events, s.Now), ago(s.Now, x.LastEvent))
+		line("  %-20s %10d %9.1f %12s %16s", x.Source, x.Events, p.rate(x.Source, x.Events, s.Now), ago(s.Now, x.LastEvent), ago(s.Now, x.CompleteUntil))
 	}
 	if more := len(s.Sources) - shown; more > 0 {
 		line("  \x1b[2mand %d more sources\x1b[0m", more)
@@ -171,53 +168,60 @@ func trouble(text string) string {
 	return "  \x1b[31m" + text + "\x1b[0m"
 }
 
-// demoSummary compares the files with the tenant's own ledger: every entry that
-// the tail returned must be a line in them, once.
+// demoSummary compares the files with the tenant's own ledger: every JSON entry
+// that the tenant returned must be a line in them, once. Plaintext entries are not
+// counted one by one: the lines of a log record become one event.
 func demoSummary(s *service.Service, tenant *simulator.Tenant, files string, out io.Writer) error {
 	status, err := s.Status()
 	if err != nil {
 		return err
 	}
-	returned := returned(tenant)
-	lines, repeated, names, err := countLines(files)
+	found, err := countLines(files)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "\n  %d entries returned by the tenant, %d lines in %d files, %d of them repeated\n", returned, lines, len(names), repeated)
+	want := returned(tenant)
+	fmt.Fprintf(out, "\n  %d JSON entries returned by the tenant, %d of them in the files, %d twice\n", want, found.json, found.repeated)
+	fmt.Fprintf(out, "  %d events made of plaintext lines, %d files\n", found.text, found.files)
 	fmt.Fprintf(out, "  %d values redacted before anything touched the disk\n", status.Redactions)
 	fmt.Fprintf(out, "  files   %s\n", files)
-	if lines != returned || repeated != 0 {
+	if found.json != want || found.repeated != 0 {
 		return errors.New("the files do not hold every entry once; please report this with the demo's folder")
 	}
 	fmt.Fprintln(out, "  every entry that the tenant returned is in the files once")
 	return nil
 }
 
-// countLines counts the lines in all files below the folder, and those that
-// stand there twice.
-func countLines(folder string) (lines, repeated int, names []string, err error) {
+// lineCounts says what is in the demo's files.
+type lineCounts struct{ json, text, repeated, files int }
+
+// countLines counts the lines in all files below the folder.
+func countLines(folder string) (n lineCounts, err error) {
 	seen := map[string]bool{}
 	err = filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // nothing has arrived
+		}
 		if err != nil || d.IsDir() {
 			return err
 		}
-		names = append(names, path)
+		n.files++
 		b, err := os.ReadFile(path)
 		if err != nil {
 			return err
 		}
-		scanner := bufio.NewScanner(bytes.NewReader(b))
-		scanner.Buffer(nil, len(b)+1)
-		for scanner.Scan() {
-			lines++
-			if line := scanner.Text(); seen[line] {
-				repeated++
+		for line := range strings.Lines(string(b)) {
+			if strings.Contains(line, `"type":"application/json"`) {
+				n.json++
 			} else {
-				seen[line] = true
+				n.text++
 			}
+			if seen[line] {
+				n.repeated++
+			}
+			seen[line] = true
 		}
-		return scanner.Err()
+		return nil
 	})
-	slices.Sort(names)
-	return lines, repeated, names, err
+	return n, err
 }

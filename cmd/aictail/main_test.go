@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 
 // patience bounds every wait for a condition; it is never used up unless
 // something is broken.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 // program is a running aictail.
 type program struct {

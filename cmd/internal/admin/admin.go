@@ -36,7 +36,21 @@ type Deps struct {
 	// Alive returns nil while the daemon makes progress at all.
 	Alive  func() error
 	Status func() (Status, error)
+	// Backfill has the sweep of a source read a stretch of time.
+	Backfill func(BackfillRequest) error
 }
+
+// BackfillRequest is the body of a POST to /api/backfill.
+type BackfillRequest struct {
+	Tenant string    `json:"tenant"`
+	Source string    `json:"source"`
+	Begin  time.Time `json:"begin"`
+	End    time.Time `json:"end"`
+}
+
+// BackfillHeader must be set on such a request. A page of another site that a
+// browser shows cannot set it.
+const BackfillHeader = "X-Aictail-Backfill"
 
 // Server is the admin server.
 type Server struct {
@@ -68,6 +82,19 @@ func Listen(address string, deps Deps) (*Server, error) {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(status) // the reader has gone away
+	})
+	mux.HandleFunc("POST /api/backfill", func(w http.ResponseWriter, r *http.Request) {
+		var req BackfillRequest
+		err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&req)
+		if err == nil && r.Header.Get(BackfillHeader) == "" {
+			err = errors.New("the header " + BackfillHeader + " is missing")
+		}
+		if err == nil {
+			err = deps.Backfill(req)
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+		}
 	})
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		status, err := deps.Status()

@@ -8,14 +8,15 @@ import (
 
 // Status is what the daemon says of itself at one moment.
 type Status struct {
-	Version      string    `json:"version"`
-	Installation string    `json:"installation"`
-	Started      time.Time `json:"started"`
-	Now          time.Time `json:"now"`
-	Tenants      []Tenant  `json:"tenants"`
-	Sources      []Source  `json:"sources"`
-	Journal      Journal   `json:"journal"`
-	Sinks        []Sink    `json:"sinks"`
+	Version      string     `json:"version"`
+	Installation string     `json:"installation"`
+	Started      time.Time  `json:"started"`
+	Now          time.Time  `json:"now"`
+	Tenants      []Tenant   `json:"tenants"`
+	Sources      []Source   `json:"sources"`
+	Coverage     []Coverage `json:"coverage"`
+	Journal      Journal    `json:"journal"`
+	Sinks        []Sink     `json:"sinks"`
 	// Redactions counts the values replaced since the start.
 	Redactions uint64 `json:"redactions"`
 }
@@ -39,6 +40,31 @@ type Source struct {
 	Events uint64 `json:"events"`
 	// LastEvent is the timestamp of the newest event, by the tenant's clock.
 	LastEvent time.Time `json:"last_event"`
+	// CompleteUntil is the time until which every entry is in the journal; zero
+	// if that is not known.
+	CompleteUntil time.Time `json:"complete_until,omitzero"`
+}
+
+// Coverage is how far the sweep of one source entry has come.
+type Coverage struct {
+	Tenant string `json:"tenant"`
+	// Sources is the source entry, one source or several with commas.
+	Sources string `json:"sources"`
+	// Mode is full, gaps or off.
+	Mode          string    `json:"mode"`
+	CompleteUntil time.Time `json:"complete_until,omitzero"`
+	// BehindSeconds is the time that remains to be swept.
+	BehindSeconds float64 `json:"behind_seconds"`
+	// Covered is the time that is confirmed, and Missing what is not although it
+	// is wanted and has settled. Both ascend.
+	Covered []Interval `json:"covered"`
+	Missing []Interval `json:"missing"`
+}
+
+// Interval is the time after Begin up to and including End.
+type Interval struct {
+	Begin time.Time `json:"begin"`
+	End   time.Time `json:"end"`
 }
 
 // Journal is the journal's part of the status; sizes are in bytes.

@@ -10,13 +10,17 @@
 // such as AICTAIL_TENANTS__PROD__URL. The file's text may refer to variables as
 // ${NAME}; values of AICTAIL_ variables are taken as they are.
 //
+// Where one key depends on another, such as the sources that are really read or what
+// holds for one of them, a method of Tenant gives the answer (tenant.go): callers do
+// not put it together themselves.
+//
 // A relative api_key_file or api_secret_file starts at the folder of the
 // configuration file, since it belongs to it. A relative data_dir or sink path
 // starts at the working directory of the process, as it does for any program
 // that is told where to write.
 //
 // To add a key, add a field with a config tag to the struct it belongs to, and a
-// check to validate.go if it can be wrong. To add a type of sink, add a field
+// check to validate.go, validate_tenant.go or validate_sinks.go if it can be wrong. To add a type of sink, add a field
 // with a type tag to Sink. A field of type unsupported is a key of the design
 // that this version does not have.
 package config
@@ -73,16 +77,22 @@ type Tenant struct {
 	APISecret     Secret `config:"api_secret"`
 	APISecretFile string `config:"api_secret_file"`
 	// Sources has one entry for each tailer: a source, or several with a comma
-	// and no space between them. No source occurs twice.
+	// and no space between them. No source occurs twice. It is as it stands in
+	// the file; what is to be read follows from Discover and Entries.
 	Sources []string `config:"sources"`
-	// Start is where a new installation begins: "now".
+	// Start is where a new installation begins: "now", a duration back such as
+	// 24h or 30d, or a time in RFC 3339; see StartTime. It is for a new
+	// installation only; later starts go on where the last one stopped.
 	Start string `config:"start"`
 	// QueryFilter goes to the tenant as _queryFilter; "" is none.
-	QueryFilter string      `config:"query_filter"`
-	Requests    Requests    `config:"requests"`
-	Poll        Poll        `config:"poll"`
-	_           unsupported `config:"sweep"`
-	_           unsupported `config:"source_options"`
+	QueryFilter string   `config:"query_filter"`
+	Requests    Requests `config:"requests"`
+	Poll        Poll     `config:"poll"`
+	// Sweep holds for all sources that SourceOptions says nothing else of; SweepOf
+	// puts the two together.
+	Sweep Sweep `config:"sweep"`
+	// SourceOptions is keyed by source, not by entry.
+	SourceOptions map[string]SourceOptions `config:"source_options"`
 }
 
 // Requests is about the tenant's request budget.
@@ -98,6 +108,24 @@ type Poll struct {
 	MaxInterval time.Duration `config:"max_interval"`
 	// Timeout bounds one request with its whole answer.
 	Timeout time.Duration `config:"timeout"`
+}
+
+// Sweep is how entries are found that the tail left out: the time up to now is read
+// a second time, by range queries.
+type Sweep struct {
+	// Mode is "full" for all of the time since the start, "gaps" for the windows
+	// in which the tail may have left something out, or "off". In SourceOptions ""
+	// is the tenant's mode.
+	Mode string `config:"mode" want:"full|gaps|off"`
+	// Settle is how old a window must be before it is swept, 5 s to 1 h. In
+	// SourceOptions 0 is the tenant's.
+	Settle time.Duration `config:"settle"`
+}
+
+// SourceOptions is what differs for one source from the rest of its tenant. What it
+// leaves out, the zero value, is as for the tenant.
+type SourceOptions struct {
+	Sweep Sweep `config:"sweep"`
 }
 
 // Filter is what is done to events before they touch the disk.

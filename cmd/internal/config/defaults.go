@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // setDefaults is called before a struct is filled from the file, so that a key
 // that is not there keeps its default. Tenants, sinks and what belongs to one type
@@ -48,6 +51,23 @@ func (t *Tenant) setDefaults() {
 		// The tenant itself gives up on a request after 60 s.
 		Timeout: 60 * time.Second,
 	}
+	t.Sweep = Sweep{
+		// Anything less forwards what the tail returns, which by the vendor's own
+		// words may not be all.
+		Mode: "full",
+		// Entries arrive late: a collector that ended its windows 10 s in the past
+		// still lost some. The simulated tenant delays them by up to 20 s; 30 s
+		// leave a margin, and the complete-until time is that far behind at best.
+		Settle: 30 * time.Second,
+	}
+}
+
+// inherit stands for a settle time that the file does not give for a source, until
+// validate makes it the zero value: a 0 that somebody wrote is too short.
+const inherit time.Duration = math.MinInt64
+
+func (o *SourceOptions) setDefaults() {
+	o.Sweep.Settle = inherit
 }
 
 func (f *FileSink) setDefaults() {

@@ -35,6 +35,18 @@ func TestOverrides(t *testing.T) {
 			change(func(c *Config, t *Tenant) { t.Sources = []string{"am-core", "idm-core"} })},
 		{"list in brackets", []string{`AICTAIL_TENANTS__PROD__SOURCES=[am-core, "idm-core,idm-sync"]`},
 			change(func(c *Config, t *Tenant) { t.Sources = []string{"am-core", "idm-core,idm-sync"} })},
+		{"all sources", []string{"AICTAIL_TENANTS__PROD__SOURCES=all"},
+			change(func(c *Config, t *Tenant) { t.Sources = []string{"all"} })},
+		{"sweep and start", []string{"AICTAIL_TENANTS__PROD__SWEEP__MODE=gaps", "AICTAIL_TENANTS__PROD__SWEEP__SETTLE=1m", "AICTAIL_TENANTS__PROD__START=7d"},
+			change(func(c *Config, t *Tenant) { t.Sweep, t.Start = Sweep{"gaps", time.Minute}, "7d" })},
+		{"options of a source, whose name no variable can have", []string{"AICTAIL_TENANTS__PROD__SOURCE_OPTIONS__AM_ACCESS__SWEEP__MODE=gaps"},
+			change(func(c *Config, t *Tenant) {
+				t.SourceOptions = map[string]SourceOptions{"am-access": {Sweep{Mode: "gaps"}}}
+			})},
+		{"options of a source that is to be discovered", []string{"AICTAIL_TENANTS__PROD__SOURCES=[all]", "AICTAIL_TENANTS__PROD__SOURCE_OPTIONS__IDM_CORE__SWEEP__MODE=gaps"},
+			change(func(c *Config, t *Tenant) {
+				t.Sources, t.SourceOptions = []string{"all"}, map[string]SourceOptions{"idm-core": {Sweep{Mode: "gaps"}}}
+			})},
 		{"list of groups", []string{"AICTAIL_FILTER__REDACT=[{preset: secrets}]"},
 			change(func(c *Config, t *Tenant) { c.Filter.Redact = []RedactRule{{Preset: "secrets"}} })},
 		{"a new name", []string{"AICTAIL_SINKS__NEW_ONE__TYPE=file", "AICTAIL_SINKS__NEW_ONE__PATH=y"},
@@ -135,7 +147,12 @@ func TestBadOverrides(t *testing.T) {
 			"AICTAIL___LOG: leads to no key: separate the levels with two underscores, as in AICTAIL_LOG__LEVEL",
 		}},
 		{"twice", []string{"AICTAIL_LOG__LEVEL=debug", "AICTAIL_LOG__level=info"}, []string{"AICTAIL_LOG__level: sets the same key as AICTAIL_LOG__LEVEL: remove one of them"}},
-		{"later", []string{"AICTAIL_TENANTS__PROD__SWEEP__MODE=full"}, []string{"tenants.prod.sweep: not supported by this version of aictail; remove it (set by AICTAIL_TENANTS__PROD__SWEEP__MODE)"}},
+		{"later", []string{"AICTAIL_FILTER__NOISE=none"}, []string{"filter.noise: not supported by this version of aictail; remove it (set by AICTAIL_FILTER__NOISE)"}},
+		{"below a later key", []string{"AICTAIL_FILTER__NOISE__X=none"}, []string{"filter.noise: not supported by this version of aictail; remove it (set by AICTAIL_FILTER__NOISE__X)"}},
+		{"options of a source that is not there", []string{"AICTAIL_TENANTS__PROD__SOURCE_OPTIONS__AM_ACCES__SWEEP__MODE=gaps"}, []string{"tenants.prod.source_options.am_acces: is not in sources; did you mean am-access? (tenants.prod.source_options.am_acces is not in the file: it comes from AICTAIL_TENANTS__PROD__SOURCE_OPTIONS__AM_ACCES__SWEEP__MODE)"}},
+		{"options out of range", []string{"AICTAIL_TENANTS__PROD__SOURCE_OPTIONS__AM_ACCESS__SWEEP__SETTLE=1s"}, []string{"tenants.prod.source_options.am-access.sweep.settle: want at least 5s (set by AICTAIL_TENANTS__PROD__SOURCE_OPTIONS__AM_ACCESS__SWEEP__SETTLE)"}},
+		{"options of one source twice", []string{"AICTAIL_TENANTS__PROD__SOURCE_OPTIONS__AM_ACCESS__SWEEP__MODE=gaps", "AICTAIL_TENANTS__PROD__SOURCE_OPTIONS__AM-ACCESS__SWEEP__MODE=off"}, []string{"AICTAIL_TENANTS__PROD__SOURCE_OPTIONS__AM_ACCESS__SWEEP__MODE: sets the same key as AICTAIL_TENANTS__PROD__SOURCE_OPTIONS__AM-ACCESS__SWEEP__MODE: remove one of them"}},
+		{"a start that is none", []string{"AICTAIL_TENANTS__PROD__START=yesterday"}, []string{"tenants.prod.start: want now, a duration back such as 24h or 30d, or a time such as 2026-01-31T00:00:00Z (set by AICTAIL_TENANTS__PROD__START)"}},
 		{"a new sink of a later type", []string{"AICTAIL_SINKS__SIEM__TYPE=splunk_hec", "AICTAIL_SINKS__SIEM__TOKEN=t"}, []string{"sinks.siem.type: splunk_hec is not supported by this version; supported: file (set by AICTAIL_SINKS__SIEM__TYPE)"}},
 		{"a key of a later type", []string{"AICTAIL_SINKS__ARCHIVE__TOKEN=t"}, []string{"sinks.archive.token: unknown key; known here: type, path, format, rotate (set by AICTAIL_SINKS__ARCHIVE__TOKEN)"}},
 		{"a misspelt name", []string{"AICTAIL_SINKS__ARCHIV__PATH=x", "AICTAIL_SINKS__ARCHIV__FORMAT=raw"}, []string{"sinks.archiv.type: missing; supported: file (sinks.archiv is not in the file: it comes from AICTAIL_SINKS__ARCHIV__FORMAT)"}},

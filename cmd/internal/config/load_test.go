@@ -84,8 +84,14 @@ tenants:
     api_secret: "1e3"
     sources: [ am-core , " idm-access , idm-activity " ]
     query_filter: '/payload/level eq "ERROR" and ${NOTHING}/x eq "$${y}"'
+    start: 2025-01-31T12:00:00.5+01:00
     requests: {reserve: 0}
     poll: {min_interval: 500ms, max_interval: 10s, timeout: 20s}
+    sweep: {mode: off, settle: 45s}
+    source_options:
+      am-core: {sweep: {mode: gaps}}
+      idm-access: {sweep: {settle: 1m}}
+      idm-activity: {sweep: {settle: 60s, mode: off}}
 filter: {redact: [{preset: secrets}]}
 journal: {max_size: "${MAX}", retain: 1d12h}
 sinks:
@@ -102,9 +108,13 @@ sinks:
 		DataDir: "state", Log: Log{Level: "debug", Format: "console"}, ShutdownTimeout: 90 * time.Second,
 		Tenants: map[string]Tenant{"eu-1": {
 			URL: "http://localhost:8080", APIKey: NewSecret("0123"), APISecret: NewSecret("1e3"),
-			Sources: []string{"am-core", "idm-access,idm-activity"}, Start: "now",
+			Sources: []string{"am-core", "idm-access,idm-activity"}, Start: "2025-01-31T12:00:00.5+01:00",
 			QueryFilter: `/payload/level eq "ERROR" and /x eq "${y}"`,
 			Poll:        Poll{500 * time.Millisecond, 10 * time.Second, 20 * time.Second},
+			Sweep:       Sweep{"off", 45 * time.Second},
+			SourceOptions: map[string]SourceOptions{
+				"am-core": {Sweep{Mode: "gaps"}}, "idm-access": {Sweep{Settle: time.Minute}}, "idm-activity": {Sweep{"off", time.Minute}},
+			},
 		}},
 		Filter:  Filter{Redact: []RedactRule{{Preset: "secrets"}}},
 		Journal: Journal{MaxSize: 20e9, Retain: 36 * time.Hour},
@@ -113,6 +123,7 @@ sinks:
 			Rotate: Rotate{MaxSize: 512 << 20, Every: 720 * time.Hour, Keep: 7, Compress: "zstd"},
 		}}},
 	}
+	got.Warnings = nil // TestWarnings has them
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
@@ -196,6 +207,7 @@ func TestExample(t *testing.T) {
 	want := minimalConfig()
 	prod := want.Tenants["prod"]
 	prod.Sources = []string{"am-access", "am-authentication", "idm-access,idm-activity"}
+	prod.SourceOptions = map[string]SourceOptions{}
 	want.Tenants["prod"] = prod
 	want.Sinks["archive"].File.Path = "/var/log/aictail/{tenant}/{source}.ndjson"
 	if diff := cmp.Diff(want, cfg); diff != "" {
@@ -280,8 +292,11 @@ func TestWarnings(t *testing.T) {
 	const text = `
 admin: {listen: "localhost:0"}
 tenants:
-  a: {url: https://one.example.com, api_key: k, api_secret: s, sources: [am-everything, "am-core,idm-core"]}
-  b: {url: https://ONE.example.com/, api_key: k, api_secret: s, sources: [idm-everything]}
+  a: {url: https://one.example.com, api_key: k, api_secret: s, sources: [am-everything, "am-core,idm-core", ws-core], source_options: {am-core: {sweep: {mode: gaps}}}}
+  b: {url: https://ONE.example.com/, api_key: k, api_secret: s, sources: [idm-everything, am-core, am-access], source_options: {idm-everything: {sweep: {mode: off}}}}
+  c: {url: https://two.example.com, api_key: k, api_secret: s, sources: [ws-everything, ws-core], sweep: {mode: off}, start: 24h}
+  d: {url: https://three.example.com, api_key: k, api_secret: s, sources: [all], sweep: {mode: off}, source_options: {am-core: {sweep: {mode: full}}, idm-core: {sweep: {settle: 1m}}}}
+  e: {url: https://four.example.com, api_key: k, api_secret: s, sources: [all], start: 2025-01-01T00:00:00Z}
 filter: {redact: [{preset: off}]}
 sinks:
   f: {type: file, path: x.ndjson, rotate: {keep: 3}}
@@ -292,9 +307,21 @@ sinks:
 	}
 	var got []string
 	for _, w := range cfg.Warnings {
-		got = append(got, w.Key)
+		got = append(got, w.String())
 	}
-	want := []string{"admin.listen", "tenants.a.sources", "tenants.b.url", "filter.redact", "sinks.f.rotate"}
+	want := []string{
+		"admin.listen: port 0 is a free port that differs at every start: give one that a monitoring system can find",
+		"tenants.a.sources: am-core is read as part of am-everything; its own entry is left out",
+		"tenants.a.source_options.am-core: has no effect: am-core is read as part of am-everything; set it for that",
+		"tenants.b.sweep: off for idm-everything: what the tail leaves out, or what the tenant logs while aictail is down, is not fetched later",
+		"tenants.c.sources: ws-core is read as part of ws-everything; its own entry is left out",
+		"tenants.c.sweep: off for ws-everything: what the tail leaves out, or what the tenant logs while aictail is down, is not fetched later, and start has no effect",
+		"tenants.d.sweep: off for all, idm-core: what the tail leaves out, or what the tenant logs while aictail is down, is not fetched later",
+		"tenants.e.start: is more than 30 days ago: the tenant keeps 30 days, and a new installation begins there",
+		"tenants.b.url: the same as that of tenant a: both draw on one request limit without knowing of each other",
+		"filter.redact: redaction is off: passwords, tokens and personal data go to the disk and to every sink as the tenant logs them",
+		"sinks.f.rotate: keep and compress have no effect without max_size or every",
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
@@ -418,6 +445,8 @@ func TestSecretsStayHidden(t *testing.T) {
 		"tenants: {prod: {url: 'hunter2://host'}}",
 		"tenants: {prod: {url: 'https://ho st/hunter2'}}",
 		"tenants: {prod: hunter2}",
+		"tenants: {prod: {start: '${PROBE}', sweep: {mode: '${PROBE}', settle: '${PROBE}'}}}",
+		"tenants: {prod: {source_options: {am-core: '${PROBE}', idm-core: {sweep: {mode: '${PROBE}'}}}}}",
 		"tenants: hunter2",
 		"log: hunter2",
 		"sinks: {siem: {type: splunk_hec, token: hunter2}}",
@@ -439,7 +468,7 @@ func TestSecretsStayHidden(t *testing.T) {
 	}
 	for _, name := range []string{
 		"TENANTS__PROD__API_KEY__X", "TENANTS__PROD__API_KEE", "TENANTS__PROD__URL", "TENANTS__PROD", "TENANTS__PROD__SOURCES",
-		"TENANTS__PROD__POLL__TIMEOUT", "JOURNAL__MAX_SIZE", "LOG__LEVEL", "ADMIN__LISTEN", "SINKS__ARCHIVE__TYPE", "SINKS__ARCHIVE__ROTATE__KEEP",
+		"TENANTS__PROD__POLL__TIMEOUT", "TENANTS__PROD__START", "TENANTS__PROD__SWEEP__MODE", "TENANTS__PROD__SOURCE_OPTIONS__AM_CORE__SWEEP__SETTLE", "JOURNAL__MAX_SIZE", "LOG__LEVEL", "ADMIN__LISTEN", "SINKS__ARCHIVE__TYPE", "SINKS__ARCHIVE__ROTATE__KEEP",
 		"SINKS__ARCHIVE__TOKEN", "FILTER__REDACT", "FILTER__NOISE", "TENANTS__PROD__API_SECRET_FILE", "_", "", "LOG__",
 	} {
 		for _, value := range []string{probe + "!", "[" + probe + "?, {", "[{" + probe + "]", "[{preset: " + probe + "}]"} {

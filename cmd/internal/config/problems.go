@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -146,6 +147,19 @@ func (c *collector) err(file string) error {
 	}
 	slices.SortStableFunc(c.list, func(a, b Problem) int { return cmp.Compare(a.Key, b.Key) })
 	return &Problems{File: file, List: c.list}
+}
+
+// move makes what is known of the origin of a key, and of those below it, known of
+// another one.
+func (c *collector) move(from, to string) {
+	for _, origins := range []map[string]string{c.overrides, c.created, c.references, c.written} {
+		for _, key := range slices.Collect(maps.Keys(origins)) {
+			if rest, ok := strings.CutPrefix(key, from); ok && (rest == "" || rest[0] == '.') {
+				origins[to+rest] = origins[key]
+				delete(origins, key)
+			}
+		}
+	}
 }
 
 // upwards yields a key and then every key above it.

@@ -22,12 +22,13 @@ const minJournal = 32 << 20
 // their final form on the way.
 type validator struct {
 	*collector
+	now      time.Time
 	warnings []Problem
 }
 
 // validate checks the configuration and returns the warnings.
 func validate(cfg *Config, c *collector) []Problem {
-	v := &validator{collector: c}
+	v := &validator{collector: c, now: time.Now()}
 	v.path("data_dir", cfg.DataDir, "name the folder of the daemon's state")
 	v.admin(&cfg.Admin)
 	if cfg.ShutdownTimeout <= 0 {
@@ -100,32 +101,6 @@ func (v *validator) admin(a *Admin) {
 	}
 }
 
-func (v *validator) tenant(path string, t *Tenant) {
-	v.url(below(path, "url"), &t.URL)
-	v.secret(below(path, "api_key"), t.APIKey, t.APIKeyFile)
-	v.secret(below(path, "api_secret"), t.APISecret, t.APISecretFile)
-	v.sources(below(path, "sources"), t.Sources)
-	if t.Start != "now" {
-		v.add(below(path, "start"), `only "now" is supported by this version of aictail; remove it`)
-	}
-	if strings.ContainsFunc(t.QueryFilter, unicode.IsControl) {
-		v.add(below(path, "query_filter"), "has a line break or other control character in it: write it on one line")
-	}
-	if r := t.Requests.Reserve; !(r >= 0 && r <= 0.9) {
-		v.add(below(path, "requests.reserve"), "want a share from 0 to 0.9: with more nothing is left for aictail itself")
-	}
-	poll := below(path, "poll")
-	// A tenth of a second is already ten times what the documented limit allows.
-	v.duration(below(poll, "min_interval"), t.Poll.MinInterval, 100*time.Millisecond, time.Hour)
-	// Polled too seldom the tail leaves entries out: hours are a mistake.
-	v.duration(below(poll, "max_interval"), t.Poll.MaxInterval, 100*time.Millisecond, time.Hour)
-	// A tenant may take 60 s; a stop waits for the request that is under way.
-	v.duration(below(poll, "timeout"), t.Poll.Timeout, time.Second, 10*time.Minute)
-	if t.Poll.MinInterval > t.Poll.MaxInterval && !v.seen[below(poll, "max_interval")] {
-		v.add(below(poll, "min_interval"), "is longer than max_interval: want at most %s", shortly(t.Poll.MaxInterval))
-	}
-}
-
 // url checks a tenant's address, which its key is sent to. It is not shown: it may
 // contain a password.
 func (v *validator) url(key string, address *string) {
@@ -178,51 +153,6 @@ func unprintable(secret string) string {
 		return "has a space, a line break or another character in it that no key has: remove it"
 	}
 	return ""
-}
-
-// sources checks the source entries of a tenant and puts them in their final form.
-func (v *validator) sources(key string, entries []string) {
-	if len(entries) == 0 {
-		v.add(key, "missing or empty: list at least one source, such as [am-access, idm-access]")
-	}
-	name := regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$`)
-	first := map[string]int{}
-	for i, entry := range entries {
-		here := key + "[" + strconv.Itoa(i) + "]"
-		parts := strings.Split(entry, ",")
-		for j, part := range parts {
-			parts[j] = strings.TrimSpace(part)
-			switch other, twice := first[parts[j]]; {
-			case parts[j] == "":
-				v.add(here, "the name of a source is empty: remove it or its comma")
-			case parts[j] == "all":
-				v.add(here, "all is not supported by this version of aictail; list the sources, such as am-access")
-			case !name.MatchString(parts[j]):
-				v.add(here, "want the name of a source, such as am-access%s", v.got(here, parts[j]))
-			case twice:
-				v.add(here, "%s is already in entry %d: each source belongs in one entry", parts[j], other)
-			default:
-				first[parts[j]] = i
-			}
-		}
-		entries[i] = strings.Join(parts, ",")
-	}
-	for _, product := range []string{"am", "idm"} {
-		v.everything(key, product, first)
-	}
-}
-
-// everything warns of sources that are also part of a collective source.
-func (v *validator) everything(key, product string, sources map[string]int) {
-	all := product + "-everything"
-	if _, there := sources[all]; !there {
-		return
-	}
-	for _, name := range slices.Sorted(maps.Keys(sources)) {
-		if name != all && strings.HasPrefix(name, product+"-") {
-			v.warn(key, name+" is also part of "+all+": its entries are fetched twice, which takes twice the requests")
-		}
-	}
 }
 
 // sharedTenants warns of tenants with one address.

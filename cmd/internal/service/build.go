@@ -14,37 +14,7 @@ import (
 	"aictail/sinks"
 	"aictail/sinks/deliver"
 	"aictail/sinks/file"
-	"aictail/tailer"
-	"aictail/tailer/aic"
-	"aictail/tailer/budget"
 )
-
-// buildTailers makes a tenant's shared part and its tailers for each tenant of
-// the configuration.
-func (s *Service) buildTailers() error {
-	metrics := tailer.NewMetrics(s.registry)
-	for _, name := range slices.Sorted(maps.Keys(s.cfg.Tenants)) {
-		c := s.cfg.Tenants[name]
-		client, err := aic.New(aic.Config{
-			URL: c.URL, Key: c.APIKey.Value(), Secret: c.APISecret.Value(),
-			UserAgent: "aictail/" + s.version, Timeout: c.Poll.Timeout,
-		})
-		if err != nil {
-			return fmt.Errorf("tenants.%s: %w", name, err)
-		}
-		tenant := tailer.NewTenant(name, client, budget.New(c.Requests.Reserve), metrics, s.log)
-		s.tenants = append(s.tenants, tenant)
-		for _, entry := range c.Sources {
-			s.tailers = append(s.tailers, tailer.New(tailer.Config{
-				Sources: entry, QueryFilter: c.QueryFilter,
-				MinInterval: c.Poll.MinInterval, MaxInterval: c.Poll.MaxInterval,
-			}, tailer.Deps{
-				Tenant: tenant, Filter: s.chain.NewPass(), Journal: s.journal, Log: s.log,
-			}))
-		}
-	}
-	return nil
-}
 
 // sink is a configured sink with its worker.
 type sink struct {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -38,12 +39,18 @@ type Service struct {
 	state   *checkpoint.State
 	journal *journal.Journal
 	chain   *filter.Chain
-	tenants []*tailer.Tenant
-	tailers []*tailer.Tailer
+	tailing *tailer.Metrics
+	tenants []*tenant
 	sinks   []sink
 	admin   *admin.Server // nil if switched off
 
+	applied aictail.Position // up to where the state file holds the journal's checkpoints; of housekeeping
+
 	ticked atomic.Int64 // when housekeeping last ran, in Unix nanoseconds
+
+	mu       sync.Mutex // guards readings and damages
+	readings []*reading
+	damages  []journal.Damage // found and not yet told to the sweeps
 }
 
 // New opens everything that the configuration names on this machine and
@@ -71,10 +78,14 @@ func New(cfg *config.Config, version string, log *zap.Logger) (_ *Service, err e
 	if err = s.openJournal(); err != nil {
 		return nil, err
 	}
-	if err = s.buildTailers(); err != nil {
+	saved, applied, err := s.state.Streams()
+	if err != nil {
 		return nil, err
 	}
-	if err = s.recoverTailers(); err != nil {
+	if err = s.buildTenants(saved); err != nil {
+		return nil, err
+	}
+	if err = s.recoverReadings(saved, applied); err != nil {
 		return nil, err
 	}
 	if err = s.buildSinks(); err != nil {
@@ -82,7 +93,7 @@ func New(cfg *config.Config, version string, log *zap.Logger) (_ *Service, err e
 	}
 	if cfg.Admin.Listen != "" {
 		s.admin, err = admin.Listen(cfg.Admin.Listen, admin.Deps{
-			Gatherer: s.registry, Checks: s.checks(), Alive: s.alive, Status: s.Status,
+			Gatherer: s.registry, Checks: s.checks(), Alive: s.alive, Status: s.Status, Backfill: s.Backfill,
 		})
 	}
 	return s, err
@@ -120,10 +131,13 @@ func (s *Service) openJournal() error {
 		AtLeast: least,
 		OnDamage: func(d journal.Damage) {
 			damaged.Inc()
-			s.log.Error("a part of the journal is damaged and was set aside; its events are lost to the sinks that had not read it",
+			s.log.Error("a part of the journal is damaged and was set aside; the sweep fetches its time from the tenant again",
 				zap.String("file", d.File), zap.Int64("offset", d.Offset), zap.String("stream", d.Stream),
 				zap.Uint64("first_position", uint64(d.First)), zap.Uint64("next_position", uint64(d.Next)),
 				zap.Time("from", d.From), zap.Time("to", d.To), zap.Error(d.Err))
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.damages = append(s.damages, d)
 		},
 	})
 	if err != nil {
@@ -144,43 +158,6 @@ func (s *Service) openJournal() error {
 // retries in between.
 const recoverWindow = 10 * time.Minute
 
-// recoverTailers restores cookies and ids: the state file's, brought up to date
-// with what the journal holds.
-func (s *Service) recoverTailers() error {
-	saved, applied, err := s.state.Streams()
-	if err != nil {
-		return err
-	}
-	byStream := make(map[string]*tailer.Tailer, len(s.tailers))
-	for _, t := range s.tailers {
-		byStream[t.Stream()] = t
-	}
-	err = s.journal.Recover(applied, recoverWindow, func(r journal.RecordInfo) error {
-		if r.Checkpoint != nil && r.First >= applied {
-			saved[r.Stream] = append([]byte(nil), r.Checkpoint...)
-		}
-		if t := byStream[r.Stream]; t != nil {
-			for i := range r.Events {
-				t.RecoverID(r.Events[i].ID, r.Appended)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for stream, t := range byStream {
-		if saved[stream] == nil {
-			continue
-		}
-		if err := t.Recover(saved[stream]); err != nil {
-			s.log.Warn("the restart state of a source cannot be read; its tail starts anew, 15 seconds back",
-				zap.String("stream", stream), zap.Error(err))
-		}
-	}
-	return nil
-}
-
 // Run runs the daemon until ctx ends and then stops it in order:
 //
 //  1. The tailers end their polls; nothing new enters the journal.
@@ -192,7 +169,7 @@ func (s *Service) recoverTailers() error {
 func (s *Service) Run(ctx context.Context) error {
 	defer s.close()
 	s.log.Info("aictail runs", zap.String("version", s.version), zap.String("data_dir", s.cfg.DataDir),
-		zap.Int("tailers", len(s.tailers)), zap.Int("sinks", len(s.sinks)), zap.String("admin", s.AdminURL()))
+		zap.Int("source_entries", len(s.readings)), zap.Int("sinks", len(s.sinks)), zap.String("admin", s.AdminURL()))
 
 	// hard outlives ctx by the time that delivery may take after it.
 	hard, kill := context.WithCancel(context.WithoutCancel(ctx))
@@ -201,8 +178,17 @@ func (s *Service) Run(ctx context.Context) error {
 	defer fail(nil)
 
 	var polling, delivery, background errgroup.Group
-	for _, t := range s.tailers {
-		polling.Go(func() error { return t.Run(failed) })
+	read := func(r *reading) {
+		polling.Go(func() error { return r.tailer.Run(failed) })
+		polling.Go(func() error { return r.sweeper.Run(failed) })
+	}
+	for _, r := range s.allReadings() {
+		read(r)
+	}
+	for _, t := range s.tenants {
+		if t.cfg.Discover() {
+			polling.Go(func() error { s.discover(failed, t, read); return nil })
+		}
 	}
 	for _, k := range s.sinks {
 		delivery.Go(func() error {
@@ -281,12 +267,21 @@ func (s *Service) keepHouse(ctx context.Context) {
 // tidy copies the checkpoints of the journal to the state file and deletes the
 // segments that are needed no more. What fails is tried again next time.
 func (s *Service) tidy() {
+	s.healDamage()
 	checkpoints, upTo := s.journal.Checkpoints()
-	if err := s.state.SaveStreams(checkpoints, upTo); err != nil {
-		s.log.Error("the state file cannot be written; the journal grows until it can", zap.Error(err))
-		return
-	}
 	passed := upTo
+	// The next start has to read the ids of what the sweeps have not covered. But
+	// that must not fill the journal, since a full one stops the sweeps.
+	if js := s.journal.Stats(); js.Bytes < js.MaxBytes/2 {
+		upTo = min(upTo, s.needed())
+	}
+	if upTo != s.applied {
+		if err := s.state.SaveStreams(checkpoints, upTo); err != nil {
+			s.log.Error("the state file cannot be written; the journal grows until it can", zap.Error(err))
+			return
+		}
+		s.applied = upTo
+	}
 	for _, k := range s.sinks {
 		passed = min(passed, k.passed())
 	}
@@ -294,6 +289,32 @@ func (s *Service) tidy() {
 		s.log.Error("the journal cannot be trimmed", zap.Error(err))
 	}
 }
+
+// healDamage has the sweeps read again what was lost from the journal.
+func (s *Service) healDamage() {
+	s.mu.Lock()
+	damages := s.damages
+	s.damages = nil
+	s.mu.Unlock()
+	for _, d := range damages {
+		if d.First == d.Next {
+			continue // only a header: no record is lost
+		}
+		for _, r := range s.allReadings() {
+			switch name := r.stream.Name(); {
+			case d.Stream == "" && !d.AppendedTo.IsZero():
+				// Whose it was is not known, only when it was written.
+				r.stream.Uncover(d.AppendedFrom.Add(-damageMargin), d.AppendedTo)
+			case (d.Stream == "tail/"+name || d.Stream == "sweep/"+name) && !d.From.IsZero():
+				r.stream.Uncover(d.From, d.To)
+			}
+		}
+	}
+}
+
+// damageMargin is how much older than its record an event of a tail may be: a
+// poll's interval and what a busy journal takes.
+const damageMargin = 2 * time.Minute
 
 func (s *Service) logFull(full bool) {
 	if !full {
@@ -319,6 +340,12 @@ func (s *Service) alive() error {
 	if idle := time.Since(time.Unix(0, s.ticked.Load())); idle > aliveFor {
 		return fmt.Errorf("no progress for %s: the disk of data_dir hangs, or this is a fault in aictail", idle.Round(time.Second))
 	}
+	return nil
+}
+
+// Close releases what New opened, for a service that is not run.
+func (s *Service) Close() error {
+	s.close()
 	return nil
 }
 

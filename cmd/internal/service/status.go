@@ -3,11 +3,13 @@ package service
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
 
 	"aictail/cmd/internal/admin"
+	"aictail/tailer/sweep"
 )
 
 // checks are the conditions of readiness: every tenant answers, every sink is
@@ -15,7 +17,7 @@ import (
 func (s *Service) checks() []admin.Check {
 	var list []admin.Check
 	for _, t := range s.tenants {
-		list = append(list, admin.Check{Name: "tenant " + t.Name(), Err: t.Health})
+		list = append(list, admin.Check{Name: "tenant " + t.name, Err: t.shared.Health})
 	}
 	list = append(list, admin.Check{Name: "journal", Err: func() error {
 		if s.journal.Full() {
@@ -47,19 +49,21 @@ func (s *Service) Status() (admin.Status, error) {
 	}
 	for _, t := range s.tenants {
 		status.Tenants = append(status.Tenants, admin.Tenant{
-			Name: t.Name(), Trouble: text(t.Health()),
-			Limit:     int(m.value("aictail_rate_limit_limit", "tenant", t.Name())),
-			Remaining: int(m.value("aictail_rate_limit_remaining", "tenant", t.Name())),
+			Name: t.name, Trouble: text(t.shared.Health()),
+			Limit:     int(m.value("aictail_rate_limit_limit", "tenant", t.name)),
+			Remaining: int(m.value("aictail_rate_limit_remaining", "tenant", t.name)),
 		})
 	}
-	for _, x := range m["aictail_events_received_total"].GetMetric() {
+	for _, x := range m["aictail_last_event_timestamp_seconds"].GetMetric() {
 		tenant, source := label(x, "tenant"), label(x, "source")
 		last := m.value("aictail_last_event_timestamp_seconds", "tenant", tenant, "source", source)
 		status.Sources = append(status.Sources, admin.Source{
-			Tenant: tenant, Source: source, Events: uint64(x.GetCounter().GetValue()),
+			Tenant: tenant, Source: source,
 			LastEvent: time.UnixMicro(int64(last * 1e6)).UTC(),
 		})
 	}
+	sumEvents(status.Sources, m)
+	s.addCoverage(&status)
 	for _, x := range m["aictail_redactions_total"].GetMetric() {
 		status.Redactions += uint64(x.GetCounter().GetValue())
 	}
@@ -72,6 +76,50 @@ func (s *Service) Status() (admin.Status, error) {
 		})
 	}
 	return status, nil
+}
+
+// sumEvents adds up what tail and sweep have read of each source.
+func sumEvents(sources []admin.Source, m gathered) {
+	for i := range sources {
+		x := &sources[i]
+		for _, via := range []string{"tail", "sweep"} {
+			x.Events += uint64(m.value("aictail_events_received_total", "tenant", x.Tenant, "source", x.Source, "via", via))
+		}
+	}
+}
+
+// addCoverage adds how far the sweeps have come.
+func (s *Service) addCoverage(status *admin.Status) {
+	until := map[[2]string]time.Time{}
+	for _, r := range s.allReadings() {
+		p := r.stream.Progress(status.Now)
+		c := admin.Coverage{
+			Tenant: r.tenant.name, Sources: p.Sources, Mode: r.tenant.cfg.SweepOf(p.Sources).Mode,
+			CompleteUntil: p.CompleteUntil, BehindSeconds: p.Behind.Seconds(),
+			Covered: intervals(p.Covered), Missing: intervals(p.Missing),
+		}
+		status.Coverage = append(status.Coverage, c)
+		for _, source := range r.stream.Sources() {
+			until[[2]string{r.tenant.name, source}] = p.CompleteUntil
+		}
+	}
+	for i := range status.Sources {
+		x := &status.Sources[i]
+		t, ok := until[[2]string{x.Tenant, x.Source}]
+		if !ok {
+			product, _, _ := strings.Cut(x.Source, "-")
+			t = until[[2]string{x.Tenant, product + "-everything"}]
+		}
+		x.CompleteUntil = t
+	}
+}
+
+func intervals(list []sweep.Interval) []admin.Interval {
+	out := make([]admin.Interval, len(list))
+	for i, iv := range list {
+		out[i] = admin.Interval{Begin: iv.Begin, End: iv.End}
+	}
+	return out
 }
 
 func text(err error) string {

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"aictail/checkpoint"
+	"aictail/cmd/internal/admin"
+	"aictail/cmd/internal/config"
+	"aictail/tailer"
+)
+
+func newCoverage() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "coverage --config FILE",
+		Short: "Show until when each source is complete, and which time is missing",
+		Long: `Show the coverage map of each source entry: the time for which a sweep has
+confirmed that every entry is in the journal, and the gaps in it. It asks the
+running daemon on its admin address or, if none runs, reads data_dir.`,
+		Args: cobra.NoArgs,
+	}
+	path := configFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		cfg, err := config.Load(*path, os.Environ())
+		if err != nil {
+			return failed(err)
+		}
+		list, err := loadCoverage(cmd.Context(), cfg)
+		if err != nil {
+			return failed(err)
+		}
+		showCoverage(cmd.OutOrStdout(), list, time.Now())
+		return nil
+	}
+	return cmd
+}
+
+// loadCoverage reads the coverage from data_dir or, if a daemon has that, from
+// the daemon.
+func loadCoverage(ctx context.Context, cfg *config.Config) ([]admin.Coverage, error) {
+	state, err := checkpoint.Open(cfg.DataDir)
+	if _, locked := errors.AsType[*checkpoint.LockedError](err); locked {
+		var status admin.Status
+		if err := callAdmin(ctx, cfg, http.MethodGet, "/api/status", nil, &status); err != nil {
+			return nil, err
+		}
+		return status.Coverage, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	saved, _, err := state.Streams()
+	if err := errors.Join(err, state.Close()); err != nil {
+		return nil, err
+	}
+	var list []admin.Coverage
+	for stream, b := range saved {
+		name, ok := strings.CutPrefix(stream, "sweep/")
+		if !ok {
+			continue
+		}
+		start, covered, err := tailer.SavedCoverage(b)
+		if err != nil {
+			return nil, fmt.Errorf("stream %s: %w", stream, err)
+		}
+		tenant, sources, _ := strings.Cut(name, "/")
+		c := admin.Coverage{Tenant: tenant, Sources: sources, Mode: cfg.Tenants[tenant].SweepOf(sources).Mode, CompleteUntil: covered.CompleteUntil(start)}
+		for _, iv := range covered.Intervals() {
+			c.Covered = append(c.Covered, admin.Interval{Begin: iv.Begin, End: iv.End})
+		}
+		list = append(list, c)
+	}
+	slices.SortFunc(list, func(a, b admin.Coverage) int {
+		return strings.Compare(a.Tenant+"/"+a.Sources, b.Tenant+"/"+b.Sources)
+	})
+	return list, nil
+}
+
+// callAdmin sends a request to the running daemon.
+func callAdmin(ctx context.Context, cfg *config.Config, method, path string, body, out any) error {
+	if cfg.Admin.Listen == "" {
+		return errors.New("a daemon runs on this data_dir, and its admin server is off: set admin.listen, or stop the daemon first")
+	}
+	b, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+cfg.Admin.Listen+path, strings.NewReader(string(b)))
+	if err != nil {
+		return err
+	}
+	req.Header.Set(admin.BackfillHeader, "1")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("ask the running daemon: %w", err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	answer, err := io.ReadAll(io.LimitReader(res.Body, 64<<20))
+	if err != nil {
+		return fmt.Errorf("ask the running daemon: %w", err)
+	}
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("the running daemon answers: %s", strings.TrimSpace(string(answer)))
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(answer, out); err != nil {
+		return fmt.Errorf("ask the running daemon: %w; is admin.listen its address?", err)
+	}
+	return nil
+}
+
+func showCoverage(out io.Writer, list []admin.Coverage, now time.Time) {
+	if len(list) == 0 {
+		fmt.Fprintln(out, "nothing has been swept yet")
+	}
+	const layout = "2006-01-02 15:04:05"
+	for _, c := range list {
+		fmt.Fprintf(out, "%s %s (sweep: %s)\n", c.Tenant, c.Sources, c.Mode)
+		if c.CompleteUntil.IsZero() {
+			fmt.Fprintln(out, "  complete until  not known")
+		} else {
+			fmt.Fprintf(out, "  complete until  %s UTC, %s ago\n", c.CompleteUntil.UTC().Format(layout), now.Sub(c.CompleteUntil).Round(time.Second))
+		}
+		for _, iv := range c.Covered {
+			fmt.Fprintf(out, "  covered         %s to %s UTC\n", iv.Begin.UTC().Format(layout), iv.End.UTC().Format(layout))
+		}
+		for i := 1; i < len(c.Covered); i++ {
+			a, b := c.Covered[i-1].End, c.Covered[i].Begin
+			fmt.Fprintf(out, "  gap             %s to %s UTC (%s)\n", a.UTC().Format(layout), b.UTC().Format(layout), b.Sub(a).Round(time.Second))
+		}
+	}
+}

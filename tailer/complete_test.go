@@ -1,0 +1,160 @@
+package tailer
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"aictail/tailer/simulator"
+	"aictail/tailer/sweep"
+)
+
+// elevenSources are polled one by one: eleven tails and eleven sweeps have to
+// share 28 requests a minute.
+var elevenSources = []string{
+	"am-access", "am-activity", "am-authentication", "am-config", "am-core",
+	"idm-access", "idm-activity", "idm-authentication", "idm-config", "idm-core", "idm-sync",
+}
+
+// TestComplete is the promise in simulated time: a low rate limit, faulty answers,
+// split events, late entries, a tail that skips over its cap, refused cookies and
+// a crash every few seconds; and in the end every event once and whole, no refused
+// request, and a complete-until that never claimed what was not there.
+func TestComplete(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, simulator.Options{
+			Limit: 28, Sources: elevenSources, Rate: 4, Seed: 20, Ledger: true,
+			SplitShare: 0.02, LateShare: 0.03, TailCap: 150, TailSkips: true,
+		})
+		w.mode = sweep.Full
+		if err := w.tenant.FaultShare(0.05); err != nil {
+			t.Fatal(err)
+		}
+		chance := rand.New(rand.NewPCG(20, 20))
+		for end := time.Now().Add(12 * time.Minute); time.Now().Before(end); {
+			w.run(2*time.Second+time.Duration(chance.IntN(12_000))*time.Millisecond, elevenSources...)
+			w.checkClaims()
+			w.journal.restart(true) // kill -9; the loss of unsynced records is tried elsewhere
+			w.restart()
+		}
+		if err := w.tenant.FaultShare(0); err != nil {
+			t.Fatal(err)
+		}
+		w.run(2*time.Minute, elevenSources...)
+		w.checkClaims()
+		w.calm(15*time.Minute, elevenSources...)
+		w.wantWholeOnce()
+		w.wantNoneRefused()
+	})
+}
+
+// calm runs without new events.
+func (w *world) calm(d time.Duration, sources ...string) {
+	w.t.Helper()
+	w.quiet = true
+	w.run(d, sources...)
+}
+
+// wantNoneRefused checks that the tenant answered no honest 429.
+func (w *world) wantNoneRefused() {
+	w.t.Helper()
+	refused, total := 0, 0
+	for r, n := range w.tenant.Requests() {
+		total += n
+		if r.Status == 429 && r.Fault == "" {
+			refused += n
+		}
+	}
+	if refused > 0 {
+		w.t.Errorf("%d of %d requests were refused with 429", refused, total)
+	}
+	w.t.Logf("%d requests, none refused", total)
+}
+
+// checkClaims holds complete-until against the ledger: no entry of a time that is
+// said to be complete may be missing.
+func (w *world) checkClaims() {
+	w.t.Helper()
+	there := map[string]bool{}
+	for _, raw := range w.journal.raws() {
+		there[raw] = true
+	}
+	for _, s := range w.streams {
+		until := s.Progress(time.Now()).CompleteUntil
+		for _, r := range w.tenant.Ledger() {
+			// Parts of events have another form in the journal.
+			single := r.Payload[0] == '{'
+			if single && !r.Time.After(until) && slices.Contains(s.Sources(), r.Source) && !there[string(r.Raw)] {
+				w.t.Errorf("%s is said to be complete until %s, but an entry of %s is missing", s.sources, until, r.Time)
+				return
+			}
+		}
+	}
+}
+
+// wantWholeOnce checks that the journal holds every logical event of the ledger
+// once and nothing else. Split events whose parts could not be told from other
+// texts are there part by part, each once; the test fails if these are many.
+func (w *world) wantWholeOnce() {
+	w.t.Helper()
+	got := map[string]int{}
+	for _, raw := range w.journal.raws() {
+		got[simulator.Text(payloadOf(w.t, raw))]++
+	}
+	events, inParts, missing := w.tenant.Events(), 0, 0
+	// Different events may have the same text: those that cannot be in parts first.
+	slices.SortStableFunc(events, func(a, b simulator.Event) int { return a.Entries - b.Entries })
+	for _, e := range events {
+		if got[e.Text] > 0 {
+			got[e.Text]--
+			continue
+		}
+		if !takeParts(got, e.Parts) {
+			missing++
+			w.t.Logf("missing: %.200s", e.Text)
+			for _, p := range e.Parts {
+				w.t.Logf("   part %d times: %.200s", got[p], p)
+			}
+			continue
+		}
+		inParts++
+	}
+	surplus := 0
+	for text, n := range got {
+		if n > 0 {
+			surplus += n
+			w.t.Logf("surplus: %.200s", text)
+		}
+	}
+	w.t.Logf("%d logical events, %d of them in parts", len(events), inParts)
+	if missing+surplus > 0 || len(events) == 0 || inParts > len(events)/200 {
+		w.t.Errorf("of %d logical events %d are missing and %d are in parts; %d are too many", len(events), missing, inParts, surplus)
+	}
+}
+
+// takeParts takes all parts out of the counts, or none.
+func takeParts(got map[string]int, parts []string) bool {
+	for i, p := range parts {
+		if got[p] == 0 {
+			for _, q := range parts[:i] {
+				got[q]++
+			}
+			return false
+		}
+		got[p]--
+	}
+	return len(parts) > 1
+}
+
+// payloadOf returns the payload of a journaled event.
+func payloadOf(t *testing.T, raw string) []byte {
+	t.Helper()
+	var e struct{ Payload json.RawMessage }
+	if err := json.Unmarshal([]byte(raw), &e); err != nil {
+		t.Fatal(err)
+	}
+	return e.Payload
+}

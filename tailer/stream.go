@@ -1,0 +1,399 @@
+package tailer
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"aictail"
+	"aictail/tailer/sweep"
+)
+
+// Stream is what the tail and the sweep of one source entry share: the ids of
+// the events in the journal, and the coverage. Its methods may be called
+// concurrently.
+type Stream struct {
+	tenant  string
+	sources string
+	cfg     SweepConfig
+
+	mu      sync.Mutex // guards what follows
+	ids     *idSet
+	plan    *sweep.Stream
+	covered sweep.Coverage // of plan, as last looked at
+	start   time.Time      // nothing before it is wanted but wanted
+	wanted  []sweep.Interval
+	floor   int64         // minutes before it are forgotten once they are covered
+	evicted int           // ids forgotten although they were needed
+	wake    chan struct{} // tells the sweep that there is something new to do
+}
+
+// SweepConfig is what the user sets for the sweep of one source entry.
+type SweepConfig struct {
+	Mode   sweep.Mode
+	Settle time.Duration
+	// Start is where a new installation begins; a saved one keeps its own.
+	Start time.Time
+}
+
+// Retention is how long the tenant keeps its logs (the vendor's documentation).
+const Retention = 30 * 24 * time.Hour
+
+// NewStream returns the stream of a source entry. Recover gives it the state of an
+// earlier run.
+func NewStream(tenant, sources string, cfg SweepConfig) *Stream {
+	s := &Stream{
+		tenant: tenant, sources: sources, cfg: cfg,
+		ids: newIDSet(), floor: math.MinInt64, wake: make(chan struct{}, 1),
+	}
+	// The first page of the tail begins a little earlier; what it leaves to the
+	// sweep must be wanted there.
+	s.planLocked(cfg.Start.Add(-tailRestart-tailMargin), sweep.Coverage{}, nil)
+	return s
+}
+
+// planLocked begins with a coverage.
+func (s *Stream) planLocked(start time.Time, c sweep.Coverage, wanted []sweep.Interval) {
+	s.start, s.wanted = start, wanted
+	s.plan = sweep.New(sweep.Config{
+		Mode: s.cfg.Mode, Settle: s.cfg.Settle, Retention: Retention, Start: start,
+	}, c)
+	for _, iv := range wanted {
+		s.plan.Backfill(iv)
+	}
+	s.covered = s.plan.Coverage()
+}
+
+// Recover restores the sweep's state, as it was in its last record with a
+// checkpoint. It may be called again with a newer one, before anything runs. After
+// an error the stream is as before.
+func (s *Stream) Recover(saved []byte) error {
+	c, err := decodeSweepCheckpoint(saved)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.planLocked(c.Start, c.Coverage, c.Wanted)
+	return nil
+}
+
+// Inherit begins with a coverage that was confirmed under other source entries,
+// when the entries of the configuration have been grouped anew.
+func (s *Stream) Inherit(start time.Time, c sweep.Coverage) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.planLocked(start, c, nil)
+}
+
+// Name returns the part of the names of the stream's records in the journal that
+// tail and sweep have in common.
+func (s *Stream) Name() string { return s.tenant + "/" + s.sources }
+
+// TailName returns the name of the tail's records.
+func (s *Stream) TailName() string { return "tail/" + s.Name() }
+
+// SweepName returns the name of the sweep's records.
+func (s *Stream) SweepName() string { return "sweep/" + s.Name() }
+
+// RecoverEvent remembers an event that is in the journal already. It is called
+// before tail and sweep run, in the order of the journal.
+func (s *Stream) RecoverEvent(id []byte, at time.Time, pos aictail.Position) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	minute := minuteOf(at)
+	if s.isForgottenLocked(minute, at) {
+		return
+	}
+	k := idKey{minute, s.ids.key(id)}
+	s.ids.add(k)
+	s.ids.placed([]idKey{k}, pos)
+}
+
+// Needed returns the journal position from which on events must be kept for the
+// next start to know their ids; MaxUint64 if none.
+func (s *Stream) Needed() aictail.Position {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cfg.Mode == sweep.Off {
+		return math.MaxUint64
+	}
+	return s.ids.low()
+}
+
+// accept takes the events that are not in the journal yet, in place, appends
+// their keys to keys, and tells count about the others.
+func (s *Stream) accept(events []aictail.Event, keys []idKey, counts *sourceCounts) ([]aictail.Event, []idKey) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fresh := events[:0]
+	for i := range events {
+		e := &events[i]
+		minute := minuteOf(e.Time)
+		k := idKey{minute, s.ids.key(e.ID)}
+		if s.isForgottenLocked(minute, e.Time) || !s.ids.add(k) {
+			counts.duplicate(e.Source)
+			continue
+		}
+		keys = append(keys, k)
+		counts.received(e.Source, e.Time)
+		fresh = append(fresh, *e)
+	}
+	return fresh, keys
+}
+
+// isForgottenLocked tells whether an event of this time is in the journal for
+// certain, without looking for its id: coverage says so, and the ids of that
+// time have been forgotten.
+func (s *Stream) isForgottenLocked(minute int64, at time.Time) bool {
+	return minute < s.floor && s.ids.minutes[minute] == nil && (s.covered.Covers(at) || !s.wantsLocked(at))
+}
+
+// wantsLocked tells whether the sweep is to cover a time.
+func (s *Stream) wantsLocked(at time.Time) bool {
+	return at.After(s.start) || slices.ContainsFunc(s.wanted, func(iv sweep.Interval) bool {
+		return at.After(iv.Begin) && !at.After(iv.End)
+	})
+}
+
+// forget takes the keys of events back that did not reach the journal.
+func (s *Stream) forget(keys []idKey) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, k := range keys {
+		s.ids.remove(k)
+	}
+}
+
+// placed notes the journal position of accepted events.
+func (s *Stream) placed(keys []idKey, pos aictail.Position) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ids.placed(keys, pos)
+}
+
+// keepCovered is how long ids are remembered after their time has been covered:
+// the sweep looks back once more, by the settle time at most, and a late answer
+// of the tail may still bring them.
+func (s *Stream) keepCovered() time.Duration { return 2*s.cfg.Settle + 2*time.Minute }
+
+// forgetLocked drops ids that can't be needed any more, or that are too many.
+func (s *Stream) forgetLocked(now time.Time) {
+	if s.cfg.Mode == sweep.Off {
+		for s.ids.size > 2*tailIDs && len(s.ids.minutes) > 1 {
+			oldest, _ := s.ids.oldest()
+			s.ids.drop(oldest)
+		}
+		return
+	}
+	intervals := s.covered.Intervals()
+	if len(intervals) > 0 {
+		s.floor = max(s.floor, minuteOf(intervals[len(intervals)-1].End.Add(-s.keepCovered())))
+	}
+	gone := minuteOf(now.Add(-Retention))
+	for m := range s.ids.minutes {
+		if m < gone || m < s.floor && s.coversMinuteLocked(m) {
+			s.ids.drop(m)
+		}
+	}
+	for s.ids.size > maxIDs && len(s.ids.minutes) > 1 {
+		oldest, _ := s.ids.oldest()
+		s.evicted += len(s.ids.minutes[oldest].ids)
+		s.ids.drop(oldest)
+	}
+}
+
+// coversMinuteLocked tells whether everything that is wanted of a minute is
+// covered.
+func (s *Stream) coversMinuteLocked(m int64) bool {
+	begin := time.Unix(m*60, 0)
+	whole := sweep.Interval{Begin: begin.Add(-1), End: begin.Add(time.Minute - 1)}
+	for _, gap := range s.covered.Gaps(whole) {
+		if s.wantsLocked(gap.End) || s.wantsLocked(gap.Begin.Add(1)) {
+			return false
+		}
+	}
+	return true
+}
+
+// suspect tells the sweep that the tail may have left out entries.
+func (s *Stream) suspect(from, to time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !to.After(from) {
+		return
+	}
+	s.plan.Suspect(sweep.Interval{Begin: from, End: to})
+	s.wakeUp()
+}
+
+// Uncover has the sweep read a stretch of time again, since its events were lost
+// from the journal before every sink had them.
+func (s *Stream) Uncover(from, to time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !to.After(from.Add(-1)) {
+		return
+	}
+	s.plan.Uncover(sweep.Interval{Begin: from.Add(-1), End: to})
+	s.covered = s.plan.Coverage()
+	s.wakeUp()
+}
+
+// Backfill has the sweep read a stretch of time that was not wanted before.
+func (s *Stream) Backfill(from, to time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	iv := sweep.Interval{Begin: from, End: to}
+	s.wanted = append(s.wanted, iv)
+	s.plan.Backfill(iv)
+	s.wakeUp()
+}
+
+func (s *Stream) wakeUp() {
+	select {
+	case s.wake <- struct{}{}:
+	default: // it has been told
+	}
+}
+
+// tailed notes up to where the tail has come; zero after an empty page.
+func (s *Stream) tailed(until, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !until.IsZero() {
+		s.plan.Tailed(until)
+	}
+	if s.cfg.Mode == sweep.Gaps {
+		s.covered = s.plan.Coverage()
+	}
+	s.forgetLocked(now)
+}
+
+// nextWindow returns the next window to sweep, or how long until there is one.
+// interval is how often the newest stretch is to be swept.
+func (s *Stream) nextWindow(now time.Time, interval time.Duration) (sweep.Window, time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.plan.SetInterval(interval)
+	return s.plan.Next(now)
+}
+
+// encodeCovered returns the sweep's restart state with a further window covered.
+func (s *Stream) encodeCovered(iv sweep.Interval) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.plan.Coverage()
+	c.Add(iv)
+	b, err := json.Marshal(sweepCheckpoint{
+		Version: checkpointVersion, Start: s.start, Coverage: c,
+		Wanted: slices.DeleteFunc(slices.Clone(s.wanted), c.CoversAll),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encode the coverage: %w", err)
+	}
+	return b, nil
+}
+
+// done notes that a window has been swept and is durable in the journal.
+func (s *Stream) done(w sweep.Window, r sweep.Result, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.plan.Done(w, r, now)
+	s.covered = s.plan.Coverage()
+	s.forgetLocked(now)
+}
+
+func (s *Stream) failed(w sweep.Window, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.plan.Failed(w, now)
+}
+
+// lost returns the time that was not swept before the tenant gave it up, once.
+func (s *Stream) lost(now time.Time) []sweep.Interval {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	lost := s.plan.Lost(now)
+	s.covered = s.plan.Coverage()
+	return lost
+}
+
+// CoversAll tells whether all of a stretch of time has been swept.
+func (s *Stream) CoversAll(from, to time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.covered.CoversAll(sweep.Interval{Begin: from, End: to})
+}
+
+func (s *Stream) recommend() (time.Duration, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.plan.Recommend()
+}
+
+// Progress is what a stream's sweep has reached.
+type Progress struct {
+	Sources string
+	Mode    sweep.Mode
+	// CompleteUntil is zero if nothing is known yet.
+	CompleteUntil time.Time
+	// Behind is the time that remains to be swept.
+	Behind  time.Duration
+	Covered []sweep.Interval
+	Missing []sweep.Interval
+	IDs     int
+}
+
+// Progress returns how far the sweep has come.
+func (s *Stream) Progress(now time.Time) Progress {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := Progress{Sources: s.sources, Mode: s.cfg.Mode, IDs: s.ids.size}
+	if s.cfg.Mode == sweep.Off {
+		return p
+	}
+	p.CompleteUntil, p.Behind = s.plan.CompleteUntil(now), s.plan.Behind(now)
+	p.Covered = s.covered.Intervals()
+	begin := s.start
+	if oldest := now.Add(-Retention); begin.Before(oldest) {
+		begin = oldest
+	}
+	if end := now.Add(-s.cfg.Settle); end.After(begin) {
+		p.Missing = s.covered.Gaps(sweep.Interval{Begin: begin, End: end})
+	}
+	return p
+}
+
+// Sources returns the sources of the entry.
+func (s *Stream) Sources() []string { return strings.Split(s.sources, ",") }
+
+// SavedCoverage reads a sweep's state as the journal and the state file keep it.
+func SavedCoverage(saved []byte) (start time.Time, c sweep.Coverage, err error) {
+	cp, err := decodeSweepCheckpoint(saved)
+	return cp.Start, cp.Coverage, err
+}
+
+// sweepCheckpoint is the restart state of a sweep.
+type sweepCheckpoint struct {
+	Version  int            `json:"v"`
+	Start    time.Time      `json:"start"`
+	Coverage sweep.Coverage `json:"coverage"`
+	// Wanted is what was asked for by a backfill and is not covered yet.
+	Wanted []sweep.Interval `json:"wanted,omitempty"`
+}
+
+func decodeSweepCheckpoint(b []byte) (sweepCheckpoint, error) {
+	var c sweepCheckpoint
+	if err := json.Unmarshal(b, &c); err != nil {
+		return sweepCheckpoint{}, fmt.Errorf("read the coverage: %w", err)
+	}
+	if c.Version != checkpointVersion {
+		return sweepCheckpoint{}, fmt.Errorf("read the coverage: version %d is not known to this version of aictail", c.Version)
+	}
+	return c, nil
+}
