@@ -2,8 +2,10 @@ package tailer
 
 import (
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,6 +49,54 @@ func TestComplete(t *testing.T) {
 		w.checkClaims()
 		w.calm(15*time.Minute, elevenSources...)
 		w.wantWholeOnce()
+		w.wantNoneRefused()
+	})
+}
+
+// TestLongOutage: after 40 days of silence the daemon catches up the 30 that the
+// tenant keeps, and says which 10 are lost.
+func TestLongOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const day = 24 * time.Hour
+		w := newWorld(t, simulator.Options{Limit: 28, Seed: 21, Ledger: true})
+		w.calm(5*time.Minute, "am-config", "idm-config")
+		stopped := time.Now()
+		for i := range 400 {
+			at := stopped.Add(time.Duration(i) * day / 10)
+			add(t, w.tenant, "am-config", fmt.Sprintf(`{"_id":"day-%d-%d"}`, i/10, i%10), at)
+		}
+		time.Sleep(40 * day)
+		w.restart()
+		w.calm(time.Hour, "am-config", "idm-config")
+
+		there := strings.Join(w.journal.raws(), "\n")
+		for i := range 400 {
+			at := stopped.Add(time.Duration(i) * day / 10)
+			kept := at.After(stopped.Add(10*day + time.Hour))
+			if kept && strings.Count(there, fmt.Sprintf(`"day-%d-%d"`, i/10, i%10)) != 1 {
+				t.Errorf("the entry of %s is not there once", at)
+			}
+		}
+		for _, s := range w.streams {
+			if p := s.Progress(time.Now()); p.Behind > 2*time.Minute || time.Since(p.CompleteUntil) > 5*time.Minute {
+				t.Errorf("%s is behind by %s after an hour, complete until %s", s.sources, p.Behind, p.CompleteUntil)
+			}
+		}
+		// One for each source, and perhaps one more for the seconds that leave the
+		// retention while its oldest window is being read.
+		if n := w.logged("entries of this time are lost"); n < 2 || n > 4 {
+			t.Errorf("%d reports of lost time, want one or two for each source", n)
+		}
+		for _, got := range w.metric("aictail_lost_seconds_total", "source") {
+			var source string
+			var seconds float64
+			if _, err := fmt.Sscanf(strings.Replace(got, ":", " ", 1), "%s %g", &source, &seconds); err != nil {
+				t.Fatal(err)
+			}
+			if lost := time.Duration(seconds * float64(time.Second)); lost < 10*day-time.Hour || lost > 10*day+time.Hour {
+				t.Errorf("%s: %s are lost, want ten days", source, lost)
+			}
+		}
 		w.wantNoneRefused()
 	})
 }

@@ -30,8 +30,8 @@ const (
 // demoSources are the source entries of the demo. Quiet sources share a poll:
 // within 60 requests a minute every entry then gets one every few seconds.
 var demoSources = []string{
-	"am-access", "am-core", "idm-access", "idm-core",
 	"am-activity,am-authentication,am-config,idm-activity,idm-authentication,idm-config,idm-recon,idm-sync,ws-activity,ws-config,ws-core",
+	"am-access", "am-core", "idm-access", "idm-core",
 }
 
 func newDemo() *cobra.Command {

@@ -246,6 +246,8 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("TENANT", freeAddress(t))
 			env.Setenv("ADMIN", freeAddress(t))
+			env.Setenv("HOUR_AGO", time.Now().Add(-time.Hour).UTC().Format(time.RFC3339))
+			env.Setenv("HALF_HOUR_AGO", time.Now().Add(-30*time.Minute).UTC().Format(time.RFC3339))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
