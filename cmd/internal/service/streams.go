@@ -40,6 +40,7 @@ type reading struct {
 
 // The names of streams in journal and state file begin with what they are.
 const (
+	tailPrefix   = "tail/"
 	sweepPrefix  = "sweep/"
 	budgetPrefix = "budget/"
 )
@@ -101,12 +102,23 @@ func (s *Service) newBudget(name string, c config.Tenant, saved []byte) *budget.
 func knownEntries(tenant string, saved map[string][]byte) []string {
 	var entries []string
 	for stream := range saved {
-		if entry, ok := strings.CutPrefix(stream, sweepPrefix+tenant+"/"); ok {
+		if name, entry, ok := splitStream(stream); ok && name == tenant {
 			entries = append(entries, entry)
 		}
 	}
 	slices.Sort(entries)
-	return entries
+	return slices.Compact(entries)
+}
+
+// splitStream returns the tenant and source entry in the name of a tail's or a
+// sweep's records.
+func splitStream(stream string) (tenant, entry string, ok bool) {
+	name, ok := strings.CutPrefix(stream, tailPrefix)
+	if !ok {
+		name, ok = strings.CutPrefix(stream, sweepPrefix)
+	}
+	tenant, entry, found := strings.Cut(name, "/")
+	return tenant, entry, ok && found
 }
 
 // addReading makes the stream, tail and sweep of a source entry.
@@ -152,7 +164,7 @@ func (s *Service) recoverCoverage(stream *tailer.Stream, saved map[string][]byte
 			}
 			begin, c, err := tailer.SavedCoverage(saved[sweepPrefix+tenantName+"/"+entry])
 			if err != nil {
-				continue
+				continue // nothing, or nothing readable, was saved
 			}
 			if found = true; i == 0 {
 				all, start = c, begin
@@ -178,6 +190,9 @@ func (s *Service) recoverReadings(saved map[string][]byte, applied aictail.Posit
 		if r.Checkpoint != nil && r.First >= applied {
 			saved[r.Stream] = slices.Clone(r.Checkpoint)
 		}
+		if s.addFound(r.Stream, bySource, saved) {
+			bySource = s.bySource()
+		}
 		for i := range r.Events {
 			e := &r.Events[i]
 			if stream := bySource.find(e.Tenant, e.Source, r.Stream); stream != nil {
@@ -199,6 +214,21 @@ func (s *Service) recoverReadings(saved map[string][]byte, applied aictail.Posit
 		}
 	}
 	return nil
+}
+
+// addFound makes the reading of a source that was discovered by an earlier run and
+// that only the journal knows of yet. It tells whether there was one.
+func (s *Service) addFound(stream string, known sources, saved map[string][]byte) bool {
+	name, entry, ok := splitStream(stream)
+	if !ok || known.byName[stream] != nil {
+		return false
+	}
+	i := slices.IndexFunc(s.tenants, func(t *tenant) bool { return t.name == name && t.cfg.Discover() })
+	if i < 0 {
+		return false
+	}
+	s.addReading(s.tenants[i], entry, saved)
+	return true
 }
 
 // sources finds the stream that a journaled event belongs to.
