@@ -141,8 +141,9 @@ func (t *Tailer) goesOn(e *assemble.Event) bool {
 	if t.deps.Stream.cfg.Mode == sweep.Off {
 		return true
 	}
-	sure := e.Outcome == assemble.Joined || e.Outcome == assemble.Record ||
-		e.Outcome == assemble.Single && e.Time.After(t.seam)
+	// A joined object begins with its brace; any other text may be the rest of
+	// something, such as a stack trace without its header.
+	sure := e.Outcome == assemble.Joined || e.Outcome != assemble.Loose && e.Time.After(t.seam)
 	if !sure {
 		t.deps.Tenant.metrics.fragments.WithLabelValues("left_to_sweep").Inc()
 		t.deps.Stream.suspect(e.Time.Add(-time.Second), e.Time.Add(time.Second))
