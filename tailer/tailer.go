@@ -176,10 +176,8 @@ func (t *Tailer) Run(ctx context.Context) error {
 				pause = 0
 			}
 		}
-		select {
-		case <-ctx.Done():
+		if !sleep(ctx, pause) {
 			return nil
-		case <-time.After(pause):
 		}
 	}
 }

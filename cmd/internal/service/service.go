@@ -301,11 +301,11 @@ func (s *Service) healDamage() {
 			continue // only a header: no record is lost
 		}
 		for _, r := range s.allReadings() {
-			switch name := r.stream.Name(); {
+			switch {
 			case d.Stream == "" && !d.AppendedTo.IsZero():
 				// Whose it was is not known, only when it was written.
 				r.stream.Uncover(d.AppendedFrom.Add(-damageMargin), d.AppendedTo)
-			case (d.Stream == "tail/"+name || d.Stream == "sweep/"+name) && !d.From.IsZero():
+			case (d.Stream == r.stream.TailName() || d.Stream == r.stream.SweepName()) && !d.From.IsZero():
 				r.stream.Uncover(d.From, d.To)
 			}
 		}
