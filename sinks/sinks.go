@@ -25,8 +25,10 @@ type Sink interface {
 	// destination has every one of them for good: after nil the read position
 	// moves over them and they are never sent again. After an error the same
 	// events come again, together with or without others, so Send undoes what it
-	// did in part wherever the destination allows it. The error is an *Error, or
-	// is treated as one of kind Retry. The events and their bytes belong to the
+	// did in part wherever the destination allows it; or, where the destination
+	// answers for each event, the error names those that failed (Error.Failed),
+	// and only they come again. The error is an *Error, or is treated as one of
+	// kind Retry. The events and their bytes belong to the
 	// caller and are valid only during the call.
 	Send(ctx context.Context, events []aictail.Event) error
 
@@ -37,7 +39,8 @@ type Sink interface {
 // Stateful is a Sink whose own bookkeeping must agree with its read position.
 type Stateful interface {
 	// State returns what is to be stored in the same transaction as the read
-	// position after a successful Send. The next Open receives it.
+	// position, once every event before that position was delivered by Send or has
+	// become a dead letter. The next Open receives it.
 	State() []byte
 }
 
@@ -58,9 +61,11 @@ type Kind int
 const (
 	// Retry: try again later, without limit (network, busy, 5xx, disk full).
 	Retry Kind = iota
-	// Split: the batch is too large; send it in halves.
+	// Split: the batch is too large; send it in halves. A lone event that is too
+	// large is a dead letter.
 	Split
-	// Poison: the destination will never accept these events.
+	// Poison: the destination will never accept these events. Of a batch whose
+	// failures are not named one by one, at least one event is meant.
 	Poison
 	// Refused: credentials, permissions or configuration are wrong; pause, tell
 	// somebody, and probe slowly.
@@ -88,6 +93,21 @@ type Error struct {
 	// After is how long the destination asked to be left alone; 0 if it did not.
 	After time.Duration
 	// Err says what happened and what to do. It never contains event content.
+	Err error
+	// Failed lists the events that failed, in ascending order, if the destination
+	// answered for each: all others of the batch are delivered for good. Kind is
+	// then that of the failure that matters most: Refused, else Retry, else Poison.
+	// If Failed is empty, nothing is known of single events and Kind holds for the
+	// whole batch.
+	Failed []Failure
+}
+
+// Failure is what a destination said of one event of a batch.
+type Failure struct {
+	// Index is the event's in the slice that was given to Send.
+	Index int
+	Kind  Kind
+	// Err says why. It never contains event content.
 	Err error
 }
 

@@ -116,19 +116,30 @@ func (d *driver) send(ctx context.Context, events []aictail.Event) error {
 	}
 	if err != nil {
 		d.uncertain = true
-		d.checkError(err)
+		d.checkError(err, len(events))
 	}
 	return err
 }
 
-// checkError refuses errors that deliver can't act on or that tell too much.
-func (d *driver) checkError(err error) {
+// checkError refuses errors of a batch of n events that deliver can't act on or
+// that tell too much.
+func (d *driver) checkError(err error, n int) {
 	d.t.Helper()
 	if _, ok := errors.AsType[*sinks.Error](err); !ok {
 		d.t.Errorf("Send returned a %T; it must be an *sinks.Error, which says how to go on: %v", err, err)
 	}
 	if strings.Contains(err.Error(), confidential) {
 		d.t.Error("the error of Send contains event content")
+	}
+	last := -1
+	for _, f := range failedOf(err) {
+		if f.Index <= last || f.Index >= n || f.Err == nil {
+			d.t.Fatalf("Send of %d events names a failure at %d after one at %d, or gives no reason", n, f.Index, last)
+		}
+		if strings.Contains(f.Err.Error(), confidential) {
+			d.t.Error("a failure that Send names contains event content")
+		}
+		last = f.Index
 	}
 }
 
@@ -146,6 +157,9 @@ func (d *driver) deliverBatch(batch []aictail.Event) {
 		case err == nil:
 			d.commit(len(batch))
 			return
+		case failedOf(err) != nil:
+			d.deliverFailed(batch, failedOf(err))
+			return
 		case sinks.KindOf(err) == sinks.Split && len(batch) > 1:
 			d.deliverBatch(batch[:len(batch)/2])
 			d.deliverBatch(batch[len(batch)/2:])
@@ -157,6 +171,48 @@ func (d *driver) deliverBatch(batch []aictail.Event) {
 		}
 		// The wait between two attempts is deliver's; its length proves nothing.
 	}
+}
+
+// failedOf returns the failures that err names one by one.
+func failedOf(err error) []sinks.Failure {
+	if e, ok := errors.AsType[*sinks.Error](err); ok {
+		return e.Failed
+	}
+	return nil
+}
+
+// deliverFailed sends the events of the batch that failed until none does, and
+// then commits the whole batch.
+func (d *driver) deliverFailed(batch []aictail.Event, failed []sinks.Failure) {
+	d.t.Helper()
+	rest := batch
+	for attempt := 1; len(failed) > 0; attempt++ {
+		again := make([]aictail.Event, 0, len(failed))
+		for _, f := range failed {
+			if f.Kind != sinks.Retry && f.Kind != sinks.Refused {
+				d.t.Fatalf("Send of a good event: %v: %v", f.Kind, f.Err)
+			}
+			again = append(again, rest[f.Index])
+		}
+		if attempt == maxAttempts {
+			d.t.Fatalf("Send of %d events failed %d times, last: %v", len(again), attempt, failed[0].Err)
+		}
+		rest = again
+		err := d.send(context.Background(), rest)
+		if failed = failedOf(err); err != nil && failed == nil {
+			failed = allFailed(len(rest), err)
+		}
+	}
+	d.commit(len(batch))
+}
+
+// allFailed stands for an error that names no events.
+func allFailed(n int, err error) []sinks.Failure {
+	failed := make([]sinks.Failure, n)
+	for i := range failed {
+		failed[i] = sinks.Failure{Index: i, Kind: sinks.KindOf(err), Err: err}
+	}
+	return failed
 }
 
 // commit moves the read position over n events and stores the sink's state.
