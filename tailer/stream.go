@@ -299,6 +299,9 @@ func (s *Stream) encodeCovered(iv sweep.Interval) ([]byte, error) {
 	return b, nil
 }
 
+// Beginning returns the restart state of a stream of which nothing is covered yet.
+func (s *Stream) Beginning() ([]byte, error) { return s.encodeCovered(sweep.Interval{}) }
+
 // done notes that a window has been swept and is durable in the journal.
 func (s *Stream) done(w sweep.Window, r sweep.Result, now time.Time) {
 	s.mu.Lock()
