@@ -52,7 +52,9 @@ type Service struct {
 	applied aictail.Position
 	stored  map[string][]byte
 
-	ticked atomic.Int64 // when housekeeping last ran, in Unix nanoseconds
+	sampler sampler      // for the status; filled by housekeeping
+	marks   marks        // of what has reached the sinks; the same
+	ticked  atomic.Int64 // when housekeeping last ran, in Unix nanoseconds
 
 	mu       sync.Mutex // guards readings and damages
 	readings []*reading
@@ -258,8 +260,11 @@ const houseInterval = time.Second
 func (s *Service) keepHouse(ctx context.Context) {
 	full := false
 	for {
-		s.ticked.Store(time.Now().UnixNano())
+		now := time.Now()
+		s.ticked.Store(now.UnixNano())
 		s.tidy()
+		s.mark(now)
+		s.takeSample(now)
 		if now := s.journal.Full(); now != full {
 			full = now
 			s.logFull(full)
