@@ -200,7 +200,7 @@ func TestExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := Load(file, []string{"AIC_API_KEY=key-1", "AIC_API_SECRET=secret-1"})
+	cfg, err := Load(file, []string{"AIC_API_KEY=key-1", "AIC_API_SECRET=secret-1", "SPLUNK_HEC_TOKEN=token-1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,6 +210,9 @@ func TestExample(t *testing.T) {
 	prod.SourceOptions = map[string]SourceOptions{}
 	want.Tenants["prod"] = prod
 	want.Sinks["archive"].File.Path = "/var/log/aictail/{tenant}/{source}.ndjson"
+	siem := Sink{Type: "splunk_hec", SplunkHEC: &SplunkHECSink{URL: "https://splunk.example.com:8088", Token: NewSecret("token-1")}}
+	siem.SplunkHEC.setDefaults()
+	want.Sinks["siem"] = siem
 	if diff := cmp.Diff(want, cfg); diff != "" {
 		t.Errorf("the example shows other values than the defaults (-default +example)\n%s", diff)
 	}
@@ -217,7 +220,7 @@ func TestExample(t *testing.T) {
 	shown := func(k key) bool {
 		// A key that cannot stand beside another one is shown in a comment.
 		prefix := `(?m)^ *(- )?`
-		if strings.HasSuffix(k.name, "_file") {
+		if strings.HasSuffix(k.name, "_file") || k.name == "urls" {
 			prefix = `(?m)^ *# `
 		}
 		return regexp.MustCompile(prefix + k.name + `:`).Match(text)
@@ -450,6 +453,8 @@ func TestSecretsStayHidden(t *testing.T) {
 		"tenants: hunter2",
 		"log: hunter2",
 		"sinks: {siem: {type: splunk_hec, token: hunter2}}",
+		"sinks: {siem: {type: splunk_hec, token: 'hunter2 hunter2', url: 'https://user:hunter2@host', urls: ['http://host/hunter2']}}",
+		"sinks: {siem: {type: splunk_hec, token_file: hunter2, token: hunter2, tls: {ca_file: [hunter2]}}}",
 		"sinks: {siem: {token: hunter2}}",
 		"journal: {max_size: '${PROBE}', retain: '${PROBE}'}",
 		"log: {level: '${PROBE}'}\nadmin: {listen: '${PROBE}'}\nfilter: {redact: [{preset: '${PROBE}'}]}",
