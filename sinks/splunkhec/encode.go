@@ -78,7 +78,7 @@ func (e *encoder) route(event *aictail.Event) route {
 	if len(e.routes) == maxRoutes {
 		clear(e.routes)
 	}
-	b := append(r.before, `"host":`...)
+	b := []byte(`"host":`)
 	b = appendText(b, e.host.expand(key.tenant, key.source))
 	b = append(b, `,"source":`...)
 	b = appendText(b, e.source.expand(key.tenant, key.source))
@@ -88,9 +88,9 @@ func (e *encoder) route(event *aictail.Event) route {
 		b = append(b, `,"index":`...)
 		b = appendText(b, indexName(e.index.expand(key.tenant, key.source)))
 	}
-	r.before = append(b, `,"event":`...)
-	r.after = append(r.after, `,"tenant":`...)
-	r.after = append(appendText(r.after, orUnknown(key.tenant)), "}}"...)
+	b = append(b, `,"event":`...)
+	r = route{before: b, after: appendText([]byte(`,"tenant":`), orUnknown(key.tenant))}
+	r.after = append(r.after, "}}"...)
 	e.routes[key] = r
 	return r
 }

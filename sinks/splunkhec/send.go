@@ -1,6 +1,7 @@
 package splunkhec
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -59,7 +60,19 @@ func (s *Sink) Send(ctx context.Context, events []aictail.Event) error {
 		t.step(ctx)
 	}
 	t.await(ctx)
+	s.shrink()
 	return t.result()
+}
+
+// shrink lets go of buffers that a single huge event has blown up.
+func (s *Sink) shrink() {
+	const spare = 4
+	if cap(s.plain) > spare*s.cfg.MaxBody {
+		s.plain = nil
+	}
+	if s.packed.Cap() > spare*s.cfg.MaxBody {
+		s.packed = new(bytes.Buffer)
+	}
 }
 
 // remember stores how far events may have been sent.
@@ -219,7 +232,7 @@ func (t *transfer) isolate(sp span, out outcome) {
 		}
 		pieces = append(pieces, span{c, end})
 	}
-	t.todo = append(pieces, rest...)
+	t.todo = slices.Concat(pieces, rest)
 }
 
 // lowerLimit learns from a 413 on a request of several events.
