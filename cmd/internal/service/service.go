@@ -90,6 +90,7 @@ func New(cfg *config.Config, version string, log *zap.Logger) (_ *Service, err e
 	if err != nil {
 		return nil, err
 	}
+	s.applied = applied
 	if err = s.buildTenants(saved); err != nil {
 		return nil, err
 	}
@@ -288,12 +289,14 @@ func (s *Service) tidy() {
 	if js := s.journal.Stats(); js.Bytes < js.MaxBytes/2 {
 		upTo = min(upTo, s.needed())
 	}
-	if upTo != s.applied || !maps.EqualFunc(checkpoints, s.stored, bytes.Equal) {
-		if err := s.state.SaveStreams(checkpoints, upTo); err != nil {
+	// An earlier run may have needed less: what this one has read of the journal
+	// again it forgets as its sweeps go on. The stored position never goes back.
+	if applied := max(upTo, s.applied); applied != s.applied || !maps.EqualFunc(checkpoints, s.stored, bytes.Equal) {
+		if err := s.state.SaveStreams(checkpoints, applied); err != nil {
 			s.log.Error("the state file cannot be written; the journal grows until it can", zap.Error(err))
 			return
 		}
-		s.applied, s.stored = upTo, checkpoints
+		s.applied, s.stored = applied, checkpoints
 	}
 	for _, k := range s.sinks {
 		passed = min(passed, k.passed())
