@@ -76,7 +76,7 @@ func (s *Sink) setTypeDefaults(typ string) {
 	// event in a thousand at 150 events a second fills that in four days.
 	s.DeadLetters = DeadLetters{MaxSize: 64 << 20}
 	// 5,000 events of 750 bytes are 4 MiB. A reader holds twice as much, so that
-	// four sinks stay within 32 MiB; larger requests gain nothing measurable.
+	// four sinks stay within 32 MiB; a sink that wants smaller requests divides it.
 	s.Batch = Batch{MaxEvents: 5000, MaxBytes: 4 << 20}
 	switch typ {
 	case "file":
@@ -86,11 +86,6 @@ func (s *Sink) setTypeDefaults(typ string) {
 		// partition is best with some hundred: 200 ms are 30 events at 150 a second,
 		// and of a loud tenant the batch is full before.
 		s.Batch.MaxAge = 200 * time.Millisecond
-	case "splunk_hec":
-		// HEC wants bodies under 1 MiB. About 200 bytes come around an event of 750:
-		// 1,000 events of 768 KiB in all make one of 970 KiB.
-		s.Batch.MaxEvents, s.Batch.MaxBytes = 1000, 768<<10
-		s.Batch.MaxAge = time.Second
 	default:
 		// A request costs the server as much as a thousand events. One a second
 		// keeps the promise of seconds.

@@ -73,6 +73,13 @@ func readSecrets(cfg *Config, folder string, c *collector) {
 		f.read("api_secret", &t.APISecret, c)
 		cfg.Tenants[name] = t
 	}
+	for name, sink := range cfg.Sinks {
+		if hec := sink.SplunkHEC; hec != nil {
+			f := secretFile{key: below(below("sinks", name), "token_file"), path: hec.TokenFile, folder: folder}
+			f.read("token", &hec.Token, c)
+			hec.TLS.resolve(folder)
+		}
+	}
 }
 
 // secretFile is a file that holds a secret.

@@ -56,6 +56,9 @@ func validate(cfg *Config, c *collector) []Problem {
 		if file := cfg.Sinks[name].File; file != nil {
 			v.fileSink(below("sinks", name), file)
 		}
+		if hec := cfg.Sinks[name].SplunkHEC; hec != nil {
+			v.splunkHEC(below("sinks", name), hec)
+		}
 		if cfg.Sinks[name].Type != "" { // else the keys beside it were not read
 			v.delivery(below("sinks", name), cfg.Sinks[name])
 		}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"aictail"
@@ -15,6 +16,7 @@ import (
 	"aictail/sinks/deliver"
 	"aictail/sinks/deliver/deadletter"
 	"aictail/sinks/file"
+	"aictail/sinks/splunkhec"
 )
 
 // sink is a configured sink with its worker.
@@ -70,7 +72,8 @@ func (s *Service) buildSinks() error {
 
 // newSink makes the sink of the configured type. A new type is one case here.
 func (s *Service) newSink(name string, c config.Sink, k *sink) (sinks.Sink, error) {
-	switch { //nolint:gocritic // one case per type of sink; more will come
+	log := s.log.With(zap.String("sink", name))
+	switch {
 	case c.File != nil:
 		f, err := file.New(file.Config{
 			Path: c.File.Path, Format: c.File.Format,
@@ -78,12 +81,28 @@ func (s *Service) newSink(name string, c config.Sink, k *sink) (sinks.Sink, erro
 				MaxSize: int64(c.File.Rotate.MaxSize), Every: c.File.Rotate.Every,
 				Keep: c.File.Rotate.Keep, Compress: c.File.Rotate.Compress,
 			},
-		}, file.Deps{Log: s.log.With(zap.String("sink", name))})
+		}, file.Deps{Log: log})
 		if err != nil {
 			return nil, err
 		}
 		k.reopen = f.Reopen
 		return f, nil
+	case c.SplunkHEC != nil:
+		return splunkhec.New(hecConfig(c.SplunkHEC), splunkhec.Deps{
+			Log: log, Registerer: prometheus.WrapRegistererWith(prometheus.Labels{"sink": name}, s.registry),
+		})
 	}
 	return nil, fmt.Errorf("type %q is not known", c.Type)
+}
+
+func hecConfig(c *config.SplunkHECSink) splunkhec.Config {
+	return splunkhec.Config{
+		URLs: c.Addresses(), Token: splunkhec.Token(c.Token.Value()),
+		Acknowledge: c.Acknowledge, AckTimeout: c.AckTimeout,
+		Host: c.Host, Source: c.Source, Sourcetype: c.Sourcetype, Index: c.Index, Format: c.Format,
+		Timeout: c.Timeout, MaxBody: int(c.MaxBody), Compression: c.Compression,
+		TLS: splunkhec.TLS{
+			CAFile: c.TLS.CAFile, CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile, ServerName: c.TLS.ServerName,
+		},
+	}
 }

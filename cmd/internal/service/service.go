@@ -5,10 +5,13 @@
 package service
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,13 +47,18 @@ type Service struct {
 	sinks   []sink
 	admin   *admin.Server // nil if switched off
 
-	applied aictail.Position // up to where the state file holds the journal's checkpoints; of housekeeping
+	// applied and stored are what the state file holds of the journal's
+	// checkpoints, and up to where; of housekeeping.
+	applied aictail.Position
+	stored  map[string][]byte
 
 	// setBack is held for reading while a sink is being set back in the journal, so
 	// that what it is to read again is not deleted meanwhile.
 	setBack sync.RWMutex
 
-	ticked atomic.Int64 // when housekeeping last ran, in Unix nanoseconds
+	sampler sampler      // for the status; filled by housekeeping
+	marks   marks        // of what has reached the sinks; the same
+	ticked  atomic.Int64 // when housekeeping last ran, in Unix nanoseconds
 
 	mu       sync.Mutex // guards readings and damages
 	readings []*reading
@@ -180,7 +188,9 @@ func (s *Service) Run(ctx context.Context) error {
 		polling.Go(func() error { return r.tailer.Run(failed) })
 		polling.Go(func() error { return r.sweeper.Run(failed) })
 	}
-	for _, r := range s.allReadings() {
+	readings := s.allReadings()
+	slices.SortStableFunc(readings, func(a, b *reading) int { return a.stream.Compare(b.stream) })
+	for _, r := range readings {
 		read(r)
 	}
 	for _, t := range s.tenants {
@@ -248,8 +258,11 @@ const houseInterval = time.Second
 func (s *Service) keepHouse(ctx context.Context) {
 	full := false
 	for {
-		s.ticked.Store(time.Now().UnixNano())
+		now := time.Now()
+		s.ticked.Store(now.UnixNano())
 		s.tidy()
+		s.mark(now)
+		s.takeSample(now)
 		if now := s.journal.Full(); now != full {
 			full = now
 			s.logFull(full)
@@ -273,12 +286,12 @@ func (s *Service) tidy() {
 	if js := s.journal.Stats(); js.Bytes < js.MaxBytes/2 {
 		upTo = min(upTo, s.needed())
 	}
-	if upTo != s.applied {
+	if upTo != s.applied || !maps.EqualFunc(checkpoints, s.stored, bytes.Equal) {
 		if err := s.state.SaveStreams(checkpoints, upTo); err != nil {
 			s.log.Error("the state file cannot be written; the journal grows until it can", zap.Error(err))
 			return
 		}
-		s.applied = upTo
+		s.applied, s.stored = upTo, checkpoints
 	}
 	if !s.setBack.TryLock() {
 		return
