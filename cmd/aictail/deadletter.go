@@ -95,7 +95,7 @@ func listLetters(out io.Writer, path string) error {
 	counts := map[deadletter.Reason]int{}
 	unreadable := 0
 	err := deadletter.ReadFile(path, func(l deadletter.Line) error {
-		if l.Err != nil {
+		if l.Flaw != "" {
 			unreadable++
 			return nil
 		}
@@ -154,7 +154,7 @@ type listed struct {
 func listLettersJSON(out io.Writer, path string) error {
 	enc := json.NewEncoder(out)
 	return deadletter.ReadFile(path, func(line deadletter.Line) error {
-		if line.Err != nil {
+		if line.Flaw != "" {
 			return nil
 		}
 		l, e := line.Letter, line.Letter.Event
@@ -185,12 +185,12 @@ func (f *letterFlags) show(out io.Writer, path string) error {
 	shown := 0
 	err := deadletter.ReadFile(path, func(l deadletter.Line) error {
 		// A line that cannot be read is shown when all are: somebody has to see it.
-		if len(f.ids) > 0 && (l.Err != nil || !slices.Contains(f.ids, string(l.Letter.Event.ID))) {
+		if len(f.ids) > 0 && (l.Flaw != "" || !slices.Contains(f.ids, string(l.Letter.Event.ID))) {
 			return nil
 		}
 		shown++
 		text := l.Text
-		if l.Err == nil && !f.json {
+		if l.Flaw == "" && !f.json {
 			var pretty bytes.Buffer
 			if err := json.Indent(&pretty, text, "", "  "); err == nil {
 				text = pretty.Bytes()

@@ -15,9 +15,10 @@ type Line struct {
 	Number int
 	// Text is the line without its end. It is valid during the call only.
 	Text []byte
-	// Letter is what the line says, if Err is nil.
+	// Letter is what the line says, unless it has a flaw.
 	Letter Letter
-	Err    error
+	// Flaw says why the line is not a letter; "" if it is one.
+	Flaw string
 }
 
 // ReadFile calls fn with each whole line of a dead-letter file, oldest first. A
@@ -50,7 +51,9 @@ func read(r io.Reader, fn func(Line) error) (whole int64, err error) {
 		}
 		whole += int64(len(text))
 		l := Line{Number: n, Text: text[:len(text)-1]}
-		l.Letter, l.Err = Parse(l.Text)
+		if l.Letter, err = Parse(l.Text); err != nil {
+			l.Flaw = err.Error()
+		}
 		if err := fn(l); err != nil {
 			return whole, err
 		}

@@ -25,7 +25,7 @@ func (s *Store) Each(fn func(Letter) error) error {
 		return s.fault("read", err)
 	}
 	_, err = read(io.NewSectionReader(f, 0, s.size), func(l Line) error {
-		if l.Err != nil {
+		if l.Flaw != "" {
 			return nil
 		}
 		return fn(l.Letter)
@@ -88,7 +88,7 @@ func (s *Store) writeTemp(temp string, changed map[Key]*Letter) (c contents, err
 	var text []byte
 	_, err = read(io.NewSectionReader(src, 0, s.size), func(l Line) error {
 		text = append(append(text[:0], l.Text...), '\n')
-		if l.Err == nil {
+		if l.Flaw == "" {
 			key := l.Letter.Key()
 			if to, ok := changed[key]; ok {
 				if to == nil {

@@ -144,7 +144,7 @@ func scan(f File, known map[Key]struct{}) (size int64, count, unreadable int, er
 	}
 	size, err = read(io.NewSectionReader(f, 0, length), func(l Line) error {
 		count++
-		if l.Err != nil {
+		if l.Flaw != "" {
 			unreadable++
 			return nil
 		}

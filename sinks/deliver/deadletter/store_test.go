@@ -42,8 +42,8 @@ func mustAdd(t *testing.T, s *Store, numbers ...int) {
 func ids(t *testing.T, s *Store) (list []string) {
 	t.Helper()
 	err := ReadFile(s.File(), func(l Line) error {
-		if l.Err != nil {
-			list = append(list, "unreadable: "+l.Err.Error())
+		if l.Flaw != "" {
+			list = append(list, "unreadable: "+l.Flaw)
 		} else {
 			list = append(list, string(l.Letter.Event.ID))
 		}
