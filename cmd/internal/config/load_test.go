@@ -40,6 +40,7 @@ func minimalConfig() *Config {
 	cfg.Tenants = map[string]Tenant{"prod": tenant}
 	sink := Sink{Type: "file", File: &FileSink{Path: "out/{source}.ndjson"}}
 	sink.File.setDefaults()
+	sink.setTypeDefaults("file")
 	cfg.Sinks = map[string]Sink{"archive": sink}
 	return cfg
 }
@@ -99,6 +100,8 @@ sinks:
     type: file
     path: '/x/{tenant}/{source}-{date}.ndjson'
     rotate: {max_size: 512MiB, every: 30d, keep: 7, compress: zstd}
+    batch: {max_bytes: 1MiB, max_age: 2s}
+    dead_letters: {max_size: 1GiB}
 `
 	got, err := parse("aictail.yaml", []byte(text), []string{"MAX=20GB", "NOTHING="})
 	if err != nil {
@@ -118,7 +121,7 @@ sinks:
 		}},
 		Filter:  Filter{Redact: []RedactRule{{Preset: "secrets"}}},
 		Journal: Journal{MaxSize: 20e9, Retain: 36 * time.Hour},
-		Sinks: map[string]Sink{"a": {Type: "file", File: &FileSink{
+		Sinks: map[string]Sink{"a": {Type: "file", Batch: Batch{5000, 1 << 20, 2 * time.Second}, DeadLetters: DeadLetters{1 << 30}, File: &FileSink{
 			Path: "/x/{tenant}/{source}-{date}.ndjson", Format: "raw",
 			Rotate: Rotate{MaxSize: 512 << 20, Every: 720 * time.Hour, Keep: 7, Compress: "zstd"},
 		}}},
@@ -258,6 +261,7 @@ func TestExample(t *testing.T) {
 	want.Sinks["archive"].File.Path = "/var/log/aictail/{tenant}/{source}.ndjson"
 	siem := Sink{Type: "splunk_hec", SplunkHEC: &SplunkHECSink{URL: "https://splunk.example.com:8088", Token: NewSecret("token-1")}}
 	siem.SplunkHEC.setDefaults()
+	siem.setTypeDefaults("splunk_hec")
 	want.Sinks["siem"] = siem
 	if diff := cmp.Diff(want, cfg); diff != "" {
 		t.Errorf("the example shows other values than the defaults (-default +example)\n%s", diff)
