@@ -135,6 +135,13 @@ func showCoverage(out io.Writer, list []admin.Coverage, now time.Time) {
 		} else {
 			fmt.Fprintf(out, "  complete until  %s UTC, %s ago\n", c.CompleteUntil.UTC().Format(layout), now.Sub(c.CompleteUntil).Round(time.Second))
 		}
+		if behind := time.Duration(c.BehindSeconds * float64(time.Second)).Round(time.Second); behind > 0 {
+			fmt.Fprintf(out, "  to be swept     %s", behind)
+			if c.RemainingSeconds > 0 {
+				fmt.Fprintf(out, ", takes about %s", time.Duration(c.RemainingSeconds)*time.Second)
+			}
+			fmt.Fprintln(out)
+		}
 		for _, iv := range c.Covered {
 			fmt.Fprintf(out, "  covered         %s to %s UTC\n", iv.Begin.UTC().Format(layout), iv.End.UTC().Format(layout))
 		}

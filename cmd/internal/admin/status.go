@@ -55,6 +55,9 @@ type Coverage struct {
 	CompleteUntil time.Time `json:"complete_until,omitzero"`
 	// BehindSeconds is the time that remains to be swept.
 	BehindSeconds float64 `json:"behind_seconds"`
+	// RemainingSeconds is how long that may take; 0 if the sweep is not catching up
+	// or nothing is known yet.
+	RemainingSeconds float64 `json:"remaining_seconds,omitempty"`
 	// Covered is the time that is confirmed, and Missing what is not although it
 	// is wanted and has settled. Both ascend.
 	Covered []Interval `json:"covered"`

@@ -103,7 +103,8 @@ type Requests struct {
 
 // Poll is how often the tail of a source is asked for.
 type Poll struct {
-	// MinInterval and MaxInterval bound the time between two polls of a source.
+	// MinInterval and MaxInterval bound the time between two polls of a source. The
+	// request budget may make it longer.
 	MinInterval time.Duration `config:"min_interval"`
 	MaxInterval time.Duration `config:"max_interval"`
 	// Timeout bounds one request with its whole answer.

@@ -5,10 +5,13 @@
 package service
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,7 +47,10 @@ type Service struct {
 	sinks   []sink
 	admin   *admin.Server // nil if switched off
 
-	applied aictail.Position // up to where the state file holds the journal's checkpoints; of housekeeping
+	// applied and stored are what the state file holds of the journal's
+	// checkpoints, and up to where; of housekeeping.
+	applied aictail.Position
+	stored  map[string][]byte
 
 	ticked atomic.Int64 // when housekeeping last ran, in Unix nanoseconds
 
@@ -182,7 +188,9 @@ func (s *Service) Run(ctx context.Context) error {
 		polling.Go(func() error { return r.tailer.Run(failed) })
 		polling.Go(func() error { return r.sweeper.Run(failed) })
 	}
-	for _, r := range s.allReadings() {
+	readings := s.allReadings()
+	slices.SortStableFunc(readings, func(a, b *reading) int { return a.stream.Compare(b.stream) })
+	for _, r := range readings {
 		read(r)
 	}
 	for _, t := range s.tenants {
@@ -275,12 +283,12 @@ func (s *Service) tidy() {
 	if js := s.journal.Stats(); js.Bytes < js.MaxBytes/2 {
 		upTo = min(upTo, s.needed())
 	}
-	if upTo != s.applied {
+	if upTo != s.applied || !maps.EqualFunc(checkpoints, s.stored, bytes.Equal) {
 		if err := s.state.SaveStreams(checkpoints, upTo); err != nil {
 			s.log.Error("the state file cannot be written; the journal grows until it can", zap.Error(err))
 			return
 		}
-		s.applied = upTo
+		s.applied, s.stored = upTo, checkpoints
 	}
 	for _, k := range s.sinks {
 		passed = min(passed, k.passed())

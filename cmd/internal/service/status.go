@@ -95,7 +95,7 @@ func (s *Service) addCoverage(status *admin.Status) {
 		p := r.stream.Progress(status.Now)
 		c := admin.Coverage{
 			Tenant: r.tenant.name, Sources: p.Sources, Mode: r.tenant.cfg.SweepOf(p.Sources).Mode,
-			CompleteUntil: p.CompleteUntil, BehindSeconds: p.Behind.Seconds(),
+			CompleteUntil: p.CompleteUntil, BehindSeconds: p.Behind.Seconds(), RemainingSeconds: p.Remaining.Seconds(),
 			Covered: intervals(p.Covered), Missing: intervals(p.Missing),
 		}
 		status.Coverage = append(status.Coverage, c)
