@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -18,7 +19,8 @@ import (
 )
 
 // TestDropped drops by query, level and logger, through a kill -9: what is kept is in
-// the file once, what is dropped nowhere, and the time of both is covered.
+// the file once, what is dropped nowhere, and the time of both is covered. A second sink
+// wants only some of it.
 func TestDropped(t *testing.T) {
 	tenant, err := simulator.New(simulator.Options{
 		Limit: 100_000, Seed: 7, ShowLast: true, SplitShare: 0.05, Sources: []string{"am-access", "am-core", "idm-access"},
@@ -72,6 +74,7 @@ filter:
   redact: [{preset: "off"}]
 sinks:
   archive: {type: file, path: "%[1]s/out/{source}.ndjson"}
+  some: {type: file, path: "%[1]s/some/{source}.ndjson", where: '/source eq "am-core" and !(/payload/level eq "WARNING")'}
 `, dir, url, address))
 	p := start(t, "run", "--config", config)
 	eventually(t, "a good part of the events in the file", func() bool { return countNewlines(t, out) > len(expected)/2 })
@@ -90,7 +93,7 @@ sinks:
 	if code := p.stop(); code != exitDone {
 		t.Errorf("exit code %d", code)
 	}
-	fragments := 0
+	fragments, some := 0, map[string]int{}
 	for line, times := range readLines(t, out) {
 		e := eventOf(t, line)
 		switch {
@@ -103,6 +106,12 @@ sinks:
 		default:
 			delete(expected, simulator.Text(e.PayloadBytes()))
 		}
+		if e.Source == "am-core" && !strings.Contains(line, `"level":"WARNING"`) {
+			some[line] = times
+		}
+	}
+	if got := readLines(t, filepath.Join(dir, "some")); len(some) == 0 || !maps.Equal(got, some) {
+		t.Errorf("%d events in the sink with where, want %d", len(got), len(some))
 	}
 	if len(expected) > fragments {
 		t.Errorf("%d events that no rule drops are not in the file, nor in its %d fragments", len(expected), fragments)

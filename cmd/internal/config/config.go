@@ -197,11 +197,30 @@ type Sink struct {
 	// Where is a query in the tenant's language (package filter/query): the sink gets
 	// what matches it. "" is everything.
 	Where string `config:"where"`
+	// Batch is how much is sent at once; its defaults depend on the type.
+	Batch       Batch       `config:"batch"`
+	DeadLetters DeadLetters `config:"dead_letters"`
 
 	File *FileSink   `type:"file"`
 	_    unsupported `type:"kafka"`
 	_    unsupported `type:"elasticsearch"`
 	_    unsupported `type:"splunk_hec"`
+}
+
+// Batch is how much a sink is sent at once.
+type Batch struct {
+	// MaxEvents and MaxBytes bound a batch; more than 0. The bytes are those of the
+	// events as the tenant sent them. An event that is larger goes by itself.
+	MaxEvents int   `config:"max_events"`
+	MaxBytes  Bytes `config:"max_bytes"`
+	// MaxAge is how long an event waits for others at most; 0 is not at all.
+	MaxAge time.Duration `config:"max_age"`
+}
+
+// DeadLetters are the events that a sink will never take.
+type DeadLetters struct {
+	// MaxSize is when the sink pauses because of them.
+	MaxSize Bytes `config:"max_size"`
 }
 
 // FileSink writes NDJSON files.

@@ -25,6 +25,9 @@ type defaulter interface{ setDefaults() }
 // short returns.
 type shortened interface{ short() *string }
 
+// typeDefaulter is a struct with defaults that depend on its key "type".
+type typeDefaulter interface{ setTypeDefaults(typ string) }
+
 // group fills a struct. Keys that are not there keep their defaults.
 func (d *decoder) group(path string, raw any, out reflect.Value) {
 	if dflt, ok := out.Addr().Interface().(defaulter); ok {
@@ -57,6 +60,9 @@ func (d *decoder) group(path string, raw any, out reflect.Value) {
 			dflt.setDefaults()
 		}
 		out.Field(chosen.index).Set(inner)
+		if dflt, ok := out.Addr().Interface().(typeDefaulter); ok {
+			dflt.setTypeDefaults(chosen.name)
+		}
 		for _, k := range keysOf(chosen.typ) {
 			keys = append(keys, k)
 			targets[k.name] = inner.Elem().Field(k.index)

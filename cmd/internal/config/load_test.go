@@ -40,6 +40,7 @@ func minimalConfig() *Config {
 	cfg.Tenants = map[string]Tenant{"prod": tenant}
 	sink := Sink{Type: "file", File: &FileSink{Path: "out/{source}.ndjson"}}
 	sink.File.setDefaults()
+	sink.setTypeDefaults("file")
 	cfg.Sinks = map[string]Sink{"archive": sink}
 	return cfg
 }
@@ -105,6 +106,8 @@ sinks:
     path: '/x/{tenant}/{source}-{date}.ndjson'
     where: '!(/source eq "am-core")'
     rotate: {max_size: 512MiB, every: 30d, keep: 7, compress: zstd}
+    batch: {max_bytes: 1MiB, max_age: 2s}
+    dead_letters: {max_size: 1GiB}
 `
 	got, err := parse("aictail.yaml", []byte(text), []string{"MAX=20GB", "NOTHING="})
 	if err != nil {
@@ -132,7 +135,7 @@ sinks:
 			Sample: []SampleRule{{When: `/source eq "am-core"`, Keep: 0.01}, {Name: "half", When: "true", Keep: 0.5}},
 		},
 		Journal: Journal{MaxSize: 20e9, Retain: 36 * time.Hour},
-		Sinks: map[string]Sink{"a": {Type: "file", Where: `!(/source eq "am-core")`, File: &FileSink{
+		Sinks: map[string]Sink{"a": {Type: "file", Where: `!(/source eq "am-core")`, Batch: Batch{5000, 1 << 20, 2 * time.Second}, DeadLetters: DeadLetters{1 << 30}, File: &FileSink{
 			Path: "/x/{tenant}/{source}-{date}.ndjson", Format: "raw",
 			Rotate: Rotate{MaxSize: 512 << 20, Every: 720 * time.Hour, Keep: 7, Compress: "zstd"},
 		}}},

@@ -58,6 +58,9 @@ func validate(cfg *Config, c *collector) []Problem {
 		if file := cfg.Sinks[name].File; file != nil {
 			v.fileSink(below("sinks", name), file)
 		}
+		if cfg.Sinks[name].Type != "" { // else the keys beside it were not read
+			v.delivery(below("sinks", name), cfg.Sinks[name])
+		}
 		v.name("sinks", name)
 	}
 	v.sharedPaths(cfg.Sinks)

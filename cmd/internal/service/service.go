@@ -52,6 +52,10 @@ type Service struct {
 	applied aictail.Position
 	stored  map[string][]byte
 
+	// setBack is held for reading while a sink is being set back in the journal, so
+	// that what it is to read again is not deleted meanwhile.
+	setBack sync.RWMutex
+
 	ticked atomic.Int64 // when housekeeping last ran, in Unix nanoseconds
 
 	mu       sync.Mutex // guards readings and damages
@@ -100,6 +104,7 @@ func New(cfg *config.Config, version string, log *zap.Logger) (_ *Service, err e
 	if cfg.Admin.Listen != "" {
 		s.admin, err = admin.Listen(cfg.Admin.Listen, admin.Deps{
 			Gatherer: s.registry, Checks: s.checks(), Alive: s.alive, Status: s.Status, Backfill: s.Backfill,
+			Replay: s.Replay, ReplayLetters: s.ReplayLetters,
 		})
 	}
 	return s, err
@@ -116,16 +121,9 @@ func (s *Service) AdminURL() string {
 func (s *Service) openJournal() error {
 	// A position that a sink has committed is never given to another event,
 	// whatever became of the journal's files.
-	committed, err := s.state.Sinks()
+	least, err := s.state.Reached()
 	if err != nil {
 		return err
-	}
-	_, least, err := s.state.Streams()
-	if err != nil {
-		return err
-	}
-	for _, pos := range committed {
-		least = max(least, pos)
 	}
 	damaged := prometheus.NewCounter(prometheus.CounterOpts{Name: "aictail_journal_damaged_records_total",
 		Help: "Stretches of the journal that could not be read back; their events did not reach all sinks."})
@@ -290,6 +288,10 @@ func (s *Service) tidy() {
 		}
 		s.applied, s.stored = upTo, checkpoints
 	}
+	if !s.setBack.TryLock() {
+		return
+	}
+	defer s.setBack.Unlock()
 	for _, k := range s.sinks {
 		passed = min(passed, k.passed())
 	}
@@ -388,6 +390,10 @@ func (s store) SaveState(state []byte) error { return s.state.SaveSinkState(s.na
 
 func (s store) Commit(pos aictail.Position, state []byte) error {
 	return s.state.CommitSink(s.name, pos, state)
+}
+
+func (s store) Rewind(pos aictail.Position) (from aictail.Position, err error) {
+	return s.state.RewindSink(s.name, pos)
 }
 
 var _ deliver.Store = store{}

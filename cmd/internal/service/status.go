@@ -72,7 +72,7 @@ func (s *Service) Status() (admin.Status, error) {
 			Name: k.name, Type: k.kind, Trouble: text(k.worker.Health()),
 			Events:     uint64(m.value("aictail_sink_events_total", "sink", k.name)),
 			LagSeconds: k.worker.Lag().Seconds(),
-			Paused:     m.value("aictail_sink_paused", "sink", k.name) == 1,
+			Paused:     m.value("aictail_sink_paused", "sink", k.name) == 1, DeadLetters: k.letters.Count(),
 		})
 	}
 	return status, nil
