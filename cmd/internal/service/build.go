@@ -58,12 +58,16 @@ func (s *Service) buildSinks() error {
 		if err != nil {
 			return fmt.Errorf("sinks.%s: %w", name, err)
 		}
+		wanted, err := where(c.Where)
+		if err != nil {
+			return fmt.Errorf("sinks.%s.where: %w", name, err)
+		}
 		batching := deliver.Batching{
 			MaxEvents: c.Batch.MaxEvents, MaxBytes: int(c.Batch.MaxBytes), MaxAge: c.Batch.MaxAge,
 		}
 		k.worker = deliver.New(name, batching, deliver.Deps{
 			Sink: target, Reader: reader{k.reader}, Store: store{state: s.state, name: name},
-			Letters: k.letters, Metrics: metrics, Log: s.log,
+			Letters: k.letters, Where: wanted, Metrics: metrics, Log: s.log,
 		})
 		s.sinks = append(s.sinks, k)
 	}
