@@ -14,6 +14,9 @@ type reason int
 
 const (
 	invalidJSON reason = iota
+	invalidUTF8
+	tooDeep
+	tooLarge
 	panicked
 	failed
 	numReasons
@@ -24,6 +27,12 @@ func (r reason) label() string {
 	switch r {
 	case invalidJSON:
 		return "invalid_json"
+	case invalidUTF8:
+		return "invalid_utf8"
+	case tooDeep:
+		return "too_deep"
+	case tooLarge:
+		return "too_large"
 	case panicked:
 		return "panic"
 	}
@@ -35,6 +44,12 @@ func (r reason) text() string {
 	switch r {
 	case invalidJSON:
 		return "invalid JSON"
+	case invalidUTF8:
+		return "invalid UTF-8"
+	case tooDeep:
+		return "nested too deeply"
+	case tooLarge:
+		return "too large"
 	case panicked:
 		return "a redaction rule crashed"
 	}
@@ -42,8 +57,15 @@ func (r reason) text() string {
 }
 
 func reasonOf(err error) reason {
-	if errors.Is(err, redact.ErrInvalid) {
+	switch {
+	case errors.Is(err, redact.ErrInvalid):
 		return invalidJSON
+	case errors.Is(err, redact.ErrEncoding):
+		return invalidUTF8
+	case errors.Is(err, redact.ErrDepth):
+		return tooDeep
+	case errors.Is(err, redact.ErrSize):
+		return tooLarge
 	}
 	return failed
 }

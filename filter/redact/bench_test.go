@@ -53,7 +53,7 @@ func BenchmarkAppend(b *testing.B) {
 			if c.events == nil {
 				c.events = sampleLines(b)
 			}
-			set, err := New(c.preset)
+			set, err := newPreset(c.preset)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -67,7 +67,7 @@ func BenchmarkAppend(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				for _, e := range c.events {
-					if _, _, err := r.Append(buf, e, aictail.Span{}); err != nil {
+					if _, _, err := r.Append(buf, e, aictail.Span{}, ""); err != nil {
 						b.Fatal(err)
 					}
 				}
@@ -79,7 +79,7 @@ func BenchmarkAppend(b *testing.B) {
 // TestNoAllocation: an event that no rule touches costs no allocation; neither
 // does any other once the scratch memory has grown.
 func TestNoAllocation(t *testing.T) {
-	set, err := New(PresetDefault)
+	set, err := newPreset(PresetDefault)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestNoAllocation(t *testing.T) {
 	} {
 		raw := []byte(event)
 		if n := testing.AllocsPerRun(100, func() {
-			if _, _, err := r.Append(buf, raw, aictail.Span{}); err != nil {
+			if _, _, err := r.Append(buf, raw, aictail.Span{}, ""); err != nil {
 				t.Fatal(err)
 			}
 		}); n != 0 {

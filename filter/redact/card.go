@@ -138,18 +138,3 @@ func isIssued(digits []byte) bool {
 	}
 	return false
 }
-
-// luhn checks the last digit (ISO/IEC 7812-1, annex B).
-func luhn(digits []byte) bool {
-	sum := 0
-	for k, c := range digits {
-		d := int(c - '0')
-		if (len(digits)-k)%2 == 0 {
-			if d *= 2; d > 9 {
-				d -= 9
-			}
-		}
-		sum += d
-	}
-	return sum%10 == 0
-}

@@ -67,7 +67,7 @@ func genValue(depth int) *rapid.Generator[any] {
 // TestProperties: valid JSON stays valid JSON, the payload is where it is said
 // to be, redacting twice changes nothing, what has no finding is not copied.
 func TestProperties(t *testing.T) {
-	set, err := New(PresetDefault)
+	set, err := newPreset(PresetDefault)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +99,7 @@ func checkEvent(r *Redactor, raw []byte) error {
 			span = aictail.Span{Start: start, End: start + len(p)}
 		}
 	}
-	out, moved, err := r.Append(nil, raw, span)
+	out, moved, err := r.Append(nil, raw, span, "")
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, raw)
 	}
@@ -119,7 +119,7 @@ func checkEvent(r *Redactor, raw []byte) error {
 	if err := sameShape(raw, out); err != nil {
 		return fmt.Errorf("%w:\n from %s\n   to %s", err, raw, out)
 	}
-	if again, _, err := r.Append(nil, out, moved); err != nil || len(again) > 0 {
+	if again, _, err := r.Append(nil, out, moved, ""); err != nil || len(again) > 0 {
 		return fmt.Errorf("redacting twice: %v\n from %s\n   to %s\n then %s", err, raw, out, again)
 	}
 	return nil
@@ -165,7 +165,7 @@ func sameShape(before, after []byte) error {
 
 // TestNoProbeLeft puts each probe where it may stand and looks for what is left.
 func TestNoProbeLeft(t *testing.T) {
-	set, err := New(PresetDefault)
+	set, err := newPreset(PresetDefault)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +187,7 @@ func TestNoProbeLeft(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		out, _, err := r.Append(nil, raw, aictail.Span{})
+		out, _, err := r.Append(nil, raw, aictail.Span{}, "")
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -216,7 +216,7 @@ func FuzzAppend(f *testing.F) {
 	f.Add([]byte(`{"payload":"\ud800\udc00\ud800 bob\u0040example.com\\"}`))
 	f.Add([]byte(`{"payload":"[redacted:secret]4111111111111111"}`))
 	f.Add([]byte(`{"payload":"token=\\\\\\\"x","x":"\u`))
-	set, err := New(PresetDefault)
+	set, err := newPreset(PresetDefault)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -229,7 +229,7 @@ func FuzzAppend(f *testing.F) {
 			return
 		}
 		// What is not valid must not crash; whether it is noticed is not promised.
-		_, _, _ = r.Append(nil, raw, aictail.Span{})
+		_, _, _ = r.Append(nil, raw, aictail.Span{}, "")
 	})
 }
 

@@ -6,15 +6,16 @@ import (
 )
 
 // walk goes over the event once, without recursion: in valid JSON a string is a
-// key if and only if a colon follows, so no stack is needed. Strings, numbers
-// and literals are looked at; any other byte that is not punctuation makes the
-// event invalid, so that no text escapes by standing outside a string.
+// key if and only if a colon follows. Strings, numbers and literals are looked at;
+// any other byte that is not punctuation makes the event invalid, so that no text
+// escapes by standing outside a string.
 func (r *Redactor) walk() error {
 	raw := r.raw
 	i := skipSpace(raw, 0)
 	if i == len(raw) || raw[i] != '{' {
 		return ErrInvalid
 	}
+	r.at, r.named = r.variant.root, true
 	for i < len(raw) {
 		switch c := raw[i]; c {
 		case '"':
@@ -22,10 +23,13 @@ func (r *Redactor) walk() error {
 				return ErrInvalid
 			}
 		case '{', '[':
-			r.depth++
-			i++
+			if i = r.open(i); i < 0 {
+				return ErrInvalid
+			}
+			if r.depth > maxDepth {
+				return ErrDepth
+			}
 		case '}', ']':
-			r.pair &^= 1 << (r.depth & 63)
 			r.depth--
 			i++
 			if r.depth == 0 {
@@ -37,11 +41,7 @@ func (r *Redactor) walk() error {
 		case ',', ':', ' ', '\t', '\n', '\r':
 			i++
 		default:
-			if isDigit(c) || c == '-' {
-				i = r.number(i)
-			} else if n := literal(raw[i:]); n > 0 {
-				i += n
-			} else {
+			if i = r.bare(i); i < 0 {
 				return ErrInvalid
 			}
 		}
@@ -49,10 +49,65 @@ func (r *Redactor) walk() error {
 	return ErrInvalid
 }
 
+// state returns where the value that begins here stands in the tree of pointers.
+func (r *Redactor) state() *state {
+	if r.named {
+		r.named = false
+		return r.at
+	}
+	if s := r.path[r.depth]; s != nil && r.variant.root != nil {
+		return s.other // an element of an array
+	}
+	return nil
+}
+
+// replaced returns the rule for the value as a whole, if it is to be replaced.
+func (s *state) replaced() *ownRule {
+	if s == nil || s.whole == nil || s.whole.action == Keep {
+		return nil
+	}
+	return s.whole
+}
+
+// open goes into the object or array at raw[i]. It returns where to go on, or -1.
+func (r *Redactor) open(i int) int {
+	s := r.state()
+	if rule := s.replaced(); rule != nil {
+		return r.apply(rule, i, i)
+	}
+	if r.depth++; r.depth <= maxDepth {
+		r.path[r.depth], r.pair[r.depth] = s, nil
+	}
+	return i + 1
+}
+
+// bare handles the number or literal at raw[i]. It returns where to go on, or -1.
+func (r *Redactor) bare(i int) int {
+	s := r.state()
+	if rule := s.replaced(); rule != nil {
+		return r.apply(rule, i, i)
+	}
+	if c := r.raw[i]; isDigit(c) || c == '-' {
+		return r.number(i, s)
+	}
+	if n := literal(r.raw[i:]); n > 0 {
+		return i + n
+	}
+	return -1
+}
+
+// planOf returns what is looked for at a place.
+func (r *Redactor) planOf(s *state) *plan {
+	if s != nil && s.plan != nil {
+		return s.plan
+	}
+	return r.variant.base
+}
+
 // str handles the string that begins at raw[i] and, if it is a key, as much of
 // the member as needs to know the key. It returns where to go on, or -1.
 func (r *Redactor) str(i int) int {
-	raw, class := r.raw, &r.set.class
+	raw, class := r.raw, &r.variant.base.class
 	start := i + 1
 	end := start
 	for end < len(raw) && class[raw[end]] == plain {
@@ -61,7 +116,7 @@ func (r *Redactor) str(i int) int {
 	if end == len(raw) {
 		return -1
 	}
-	first := -1 // the first byte that a rule may want to look at
+	first := -1 // the first byte that a detector may want to look at
 	if raw[end] != '"' {
 		first = end
 		if end = closingQuote(raw, start, end); end < 0 {
@@ -69,18 +124,26 @@ func (r *Redactor) str(i int) int {
 		}
 	}
 	colon := skipSpace(raw, end+1)
-	if colon == len(raw) || raw[colon] != ':' {
-		if first >= 0 && !r.value(start, end, first) {
-			return -1
-		}
-		return end + 1
+	if colon < len(raw) && raw[colon] == ':' {
+		return r.member(start, end, first, skipSpace(raw, colon+1))
 	}
-	return r.member(start, end, first, skipSpace(raw, colon+1))
+	s := r.state()
+	if rule := s.replaced(); rule != nil {
+		return r.apply(rule, i, i)
+	}
+	p := r.planOf(s)
+	if p != r.variant.base || len(p.patterns) > 0 {
+		first = start // the scan above has looked for something else
+	}
+	if first >= 0 && !r.value(p, start, end, first) {
+		return -1
+	}
+	return end + 1
 }
 
 // value examines the string raw[start:end], of which first is the first byte of
 // interest. It reports false if the string is not valid.
-func (r *Redactor) value(start, end, first int) bool {
+func (r *Redactor) value(p *plan, start, end, first int) bool {
 	t := r.raw[start:end]
 	from := first - start
 	if bytes.IndexByte(t[from:], '\\') >= 0 {
@@ -90,7 +153,8 @@ func (r *Redactor) value(start, end, first int) bool {
 		}
 		t, from = r.decoded, 0
 	}
-	if text, changed := r.examine(t, from); changed {
+	r.begin = start - 1
+	if text, changed := r.examine(p, t, from); changed {
 		r.replaceText(start, end, text)
 	}
 	return true
@@ -103,38 +167,84 @@ func (r *Redactor) member(start, end, first, v int) int {
 	if v == len(raw) {
 		return -1
 	}
-	if first >= 0 {
-		if bytes.IndexByte(key, '\\') >= 0 {
-			var ok bool
-			if r.key, ok = appendUnescaped(r.key[:0], key); !ok {
-				return -1
-			}
-			key = r.key
+	if first >= 0 && bytes.IndexByte(key, '\\') >= 0 {
+		var ok bool
+		if r.key, ok = appendUnescaped(r.key[:0], key); !ok {
+			return -1
 		}
-		if text, changed := r.examine(key, 0); changed {
+		key = r.key
+	}
+	var s *state
+	if r.variant.root != nil {
+		s = r.path[r.depth].child(key)
+	}
+	rule := r.ruleOf(key, s)
+	if rule != nil && rule.action == Remove {
+		return r.apply(rule, start-1, v)
+	}
+	if (first >= 0 || len(r.variant.base.patterns) > 0) && (r.depth > 1 || !isEnvelope(key) && string(key) != "payload") {
+		r.begin = start - 1
+		if text, changed := r.examine(r.variant.base, key, 0); changed {
 			r.replaceKey(start, end, text)
 		}
 	}
-	bit := uint64(1) << (r.depth & 63)
-	if isSecretKey(key) || r.pair&bit != 0 && isPairValue(key) {
-		return r.secret(v)
+	if rule != nil {
+		return r.apply(rule, start-1, v)
 	}
-	if raw[v] != '"' {
-		return v
-	}
-	if r.depth == 1 && isEnvelope(key) {
-		if v = closingQuote(raw, v+1, v+1); v < 0 {
-			return -1
+	if raw[v] == '"' {
+		if r.depth == 1 && isEnvelope(key) {
+			if v = closingQuote(raw, v+1, v+1); v < 0 {
+				return -1
+			}
+			return v + 1
 		}
-		return v + 1
-	}
-	if isPairName(key) {
-		r.pair &^= bit
-		if q := closingQuote(raw, v+1, v+1); q > 0 && namesSecret(raw[v+1:q]) {
-			r.pair |= bit
+		if isPairName(key) {
+			r.notePair(v)
 		}
 	}
+	r.at, r.named = s, r.variant.root != nil
 	return v
+}
+
+// ruleOf returns the rule for the value under a key, or nil.
+func (r *Redactor) ruleOf(key []byte, s *state) *ownRule {
+	if s != nil && s.whole != nil {
+		return s.replaced()
+	}
+	if r.depth > 1 {
+		if own := r.variant.keys.find(key); own != nil {
+			if own.action == Keep {
+				return nil
+			}
+			return own
+		}
+	}
+	if r.variant.secrets && isSecretKey(key) {
+		return r.set.secretRule
+	}
+	if rule := r.pair[r.depth]; rule != nil && isPairValue(key) {
+		return rule
+	}
+	return nil
+}
+
+// notePair notes for whose value the string at v announces its neighbour "value": the
+// last step of what may be a JSON pointer, "/password".
+func (r *Redactor) notePair(v int) {
+	r.pair[r.depth] = nil
+	q := closingQuote(r.raw, v+1, v+1)
+	if q < 0 {
+		return
+	}
+	name := r.raw[v+1 : q]
+	if k := bytes.LastIndexByte(name, '/'); k >= 0 {
+		name = name[k+1:]
+	}
+	if own := r.variant.keys.find(name); own != nil && own.action != Keep {
+		r.pair[r.depth] = own
+	} else if r.variant.secrets && isSecretKey(name) {
+		r.pair[r.depth] = r.set.secretRule
+	}
 }
 
 // replaceKey replaces the key raw[start:end]. The second and later ones of an
@@ -151,43 +261,41 @@ func (r *Redactor) replaceKey(start, end int, text []byte) {
 	r.moved(start, end, at)
 }
 
-// secret replaces the value at v, which stands under a secret's name, unless
-// there is nothing in it to hide: null, true, false, "", {}, [] and what has
-// been replaced before. It returns where to go on, or -1.
-func (r *Redactor) secret(v int) int {
-	end := valueEnd(r.raw, v)
-	if end < 0 {
-		return -1
-	}
-	switch c := r.raw[v]; {
-	case c == '"':
-		if inside := r.raw[v+1 : end-1]; len(inside) == 0 || string(inside) == markerSecret {
-			return end
-		}
-	case c == '{' || c == '[':
-		if skipSpace(r.raw, v+1) == end-1 {
-			return end
-		}
-	case !isDigit(c) && c != '-':
-		return v // a literal; the walk checks it
-	}
-	r.replaceValue(v, end, ruleSecretKey)
-	return end
-}
-
 // number handles the number at raw[i] and returns its end.
-func (r *Redactor) number(i int) int {
+func (r *Redactor) number(i int, s *state) int {
 	end := numberEnd(r.raw, i)
-	if n := end - i; n >= minCardDigits && n <= maxCardDigits {
-		for _, k := range r.set.byNumber {
-			if r.set.rules[k].number(r.raw[i:end]) {
-				r.replaceValue(i, end, k)
-				break
+	p := r.planOf(s)
+	if n := end - i; n >= minNumber && n <= maxCardDigits {
+		for _, k := range p.byNumber {
+			if isAllDigits(string(r.raw[i:end])) && p.detectors[k].number(r.raw[i:end]) {
+				r.whole = r.appendMatch(r.whole[:0], r.raw[i:end], k, p.actions[k])
+				r.replaceValue(i, end, k, r.whole)
+				return end
 			}
 		}
 	}
+	for _, k := range p.patterns {
+		r.begin = i
+		if text, changed := r.replacePattern(p, r.raw[i:end], k); changed {
+			r.writeString(i, end, text)
+			break
+		}
+	}
 	return end
 }
+
+// writeString replaces the JSON value raw[start:end] by a string.
+func (r *Redactor) writeString(start, end int, text []byte) {
+	r.cut(start, end)
+	at := len(r.out)
+	r.out = append(r.out, '"')
+	r.out = appendEscaped(r.out, text)
+	r.out = append(r.out, '"')
+	r.moved(start, end, at)
+}
+
+// minNumber is the length of the shortest number that a detector looks at.
+const minNumber = 11
 
 // valueEnd returns the end of the JSON value that begins at b[i], or -1.
 func valueEnd(b []byte, i int) int {

@@ -130,27 +130,35 @@ type SourceOptions struct {
 
 // Filter is what is done to events before they touch the disk.
 type Filter struct {
-	// Redact has exactly one rule in this version, which names a preset.
+	// Redact has at least one rule. What is in the rules is checked by package filter.
 	Redact []RedactRule `config:"redact"`
-	_      unsupported  `config:"drop"`
-	_      unsupported  `config:"noise"`
-	_      unsupported  `config:"hash_key_file"`
+	// HashKey is the text of HashKeyFile, "" without one.
+	HashKey     Secret      `config:"-"`
+	HashKeyFile string      `config:"hash_key_file"`
+	_           unsupported `config:"drop"`
+	_           unsupported `config:"noise"`
 }
 
-// Preset returns the redaction preset: "default", "secrets" or "off".
-func (f Filter) Preset() string {
-	if len(f.Redact) == 0 {
-		return ""
-	}
-	return f.Redact[0].Preset
-}
-
-// RedactRule is one redaction rule.
+// RedactRule is one redaction rule: a preset, or what it applies to and what becomes
+// of that.
 type RedactRule struct {
-	Preset string      `config:"preset" want:"default|secrets|off"`
-	_      unsupported `config:"fields"`
-	_      unsupported `config:"detect"`
-	_      unsupported `config:"action"`
+	Preset  string   `config:"preset" want:"default|gdpr|secrets|off"`
+	Fields  []string `config:"fields"`
+	Keys    []string `config:"keys"`
+	Detect  []string `config:"detect"`
+	Pattern string   `config:"pattern"`
+	Accept  string   `config:"accept" want:"luhn|mod97"`
+	Example string   `config:"example"`
+	Name    string   `config:"name"`
+	Action  string   `config:"action" want:"mask|remove|partial|hash|truncate|tokenise|keep"`
+	Sources []string `config:"sources"`
+	// Except is where the rule does not apply.
+	Except RedactExcept `config:"except"`
+}
+
+// RedactExcept is where a redaction rule does not apply.
+type RedactExcept struct {
+	Sources []string `config:"sources"`
 }
 
 // Journal is the buffer on disk between tenants and sinks.

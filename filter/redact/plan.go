@@ -1,0 +1,88 @@
+package redact
+
+import "slices"
+
+// What a byte means to the scan of a string.
+const (
+	plain     = iota // skipped
+	trigger          // some detector wants to look
+	digit            // a digit, and some detector wants to look at digits
+	quote            // ends a string in JSON
+	backslash        // begins an escape in JSON; some detector may want to look
+)
+
+// plan is what is looked for in a string, and what becomes of it.
+type plan struct {
+	detectors []detector // own copies of the set's
+	actions   []Action   // by detector; none if it is not looked for
+	used      []int      // the detectors in the order in which they were added
+
+	class     [256]uint8
+	byTrigger [256][]int
+	byLongRun []int
+	byAnyRun  []int
+	byLetter  []int
+	byLetters []int
+	byNumber  []int
+	patterns  []int
+}
+
+func newPlan(detectors []detector) *plan {
+	return &plan{detectors: slices.Clone(detectors), actions: make([]Action, len(detectors))}
+}
+
+// add makes the plan look for a detector's matches.
+func (p *plan) add(k int, a Action) {
+	p.actions[k] = a
+	p.used = append(p.used, k)
+}
+
+// seal prepares the scan. Own rules come before the table's detectors, which keep
+// their order among themselves.
+func (p *plan) seal() {
+	own := len(table())
+	slices.SortStableFunc(p.used, func(a, b int) int {
+		if a >= own && b >= own {
+			return a - b
+		}
+		if a >= own {
+			return -1
+		}
+		if b >= own {
+			return 1
+		}
+		return a - b
+	})
+	for _, k := range p.used {
+		d := &p.detectors[k]
+		for _, c := range []byte(d.triggers) {
+			p.class[c] = trigger
+			p.byTrigger[c] = append(p.byTrigger[c], k)
+		}
+		if d.digits&longRun != 0 {
+			p.byLongRun = append(p.byLongRun, k)
+		}
+		if d.digits&anyRun != 0 {
+			p.byAnyRun = append(p.byAnyRun, k)
+		}
+		if d.digits&afterLetter != 0 {
+			p.byLetter = append(p.byLetter, k)
+		}
+		if d.digits&afterLetters != 0 {
+			p.byLetters = append(p.byLetters, k)
+		}
+		if d.number != nil {
+			p.byNumber = append(p.byNumber, k)
+		}
+		if d.pattern != nil {
+			p.patterns = append(p.patterns, k)
+		}
+	}
+	if len(p.byLongRun)+len(p.byAnyRun)+len(p.byLetter)+len(p.byLetters) > 0 {
+		for c := '0'; c <= '9'; c++ {
+			p.class[c] = digit
+		}
+	}
+	p.class['"'] = quote
+	p.class['\\'] = backslash
+}
