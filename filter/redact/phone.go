@@ -33,10 +33,22 @@ func findPhone(t []byte, i, lo int) match {
 	if t[first] == '1' && d.digits != americanDigits {
 		return match{}
 	}
-	if d.digits < minPhoneDigits || d.end < len(t) && (isAlnum(t[d.end]) || t[d.end] == '_') {
+	if d.digits < minPhoneDigits || d.end < len(t) && (isAlnum(t[d.end]) || t[d.end] == '_') || isUnassigned(t, first) {
 		return match{}
 	}
 	return match{start: i, end: d.end}
+}
+
+// isUnassigned reports whether the digits at t[i] begin with the country code 999, which
+// no country has: what tokenisePhone makes.
+func isUnassigned(t []byte, i int) bool {
+	for range 3 {
+		if i += phoneSeparator(t, i); i >= len(t) || t[i] != '9' {
+			return false
+		}
+		i++
+	}
+	return true
 }
 
 // dialled is a sequence of digits in groups.
@@ -121,7 +133,7 @@ func zeroPhone(t []byte, i, lo int) match {
 		return match{}
 	}
 	d := dial(t, first)
-	if d.digits < minPhoneDigits || d.groups < 2 || d.longest < 3 || d.more || !endsPhone(t, d.end) {
+	if d.digits < minPhoneDigits || d.groups < 2 || d.longest < 3 || d.more || !endsPhone(t, d.end) || isUnassigned(t, first) {
 		return match{}
 	}
 	return match{start: i, end: d.end}

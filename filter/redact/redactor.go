@@ -192,7 +192,7 @@ func (r *Redactor) removeValue(start, end, k int) int {
 	if r.out[last-1] == ',' {
 		r.out = r.out[:last-1]
 	} else if next := skipSpace(r.raw, end); next < len(r.raw) && r.raw[next] == ',' {
-		end = next + 1 // it was the first
+		end = skipSpace(r.raw, next+1) // it was the first
 		r.copied = end
 	}
 	r.moved(start, end, at)

@@ -30,8 +30,8 @@ func (h *hasher) appendToken(dst, value []byte) []byte {
 	at := len(dst)
 	dst = append(dst, value...)
 	token := dst[at:]
-	kind.fill(token[:check], h.stream("token", value))
-	kind.fill(token[check:], h.streamOf(0, "token:check", token[:check]))
+	seen := kind.fill(token[:check], false, h.stream("token", value))
+	kind.fill(token[check:], seen, h.streamOf(0, "token:check", token[:check]))
 	return dst
 }
 
@@ -40,7 +40,7 @@ func (h *hasher) appendToken(dst, value []byte) []byte {
 func (h *hasher) hasCheck(k int, value []byte, kind kinds, check int) bool {
 	want := append(h.canon[:0], value[check:]...)
 	h.canon = want
-	kind.fill(want, h.streamOf(k, "token:check", value[:check]))
+	kind.fill(want, hasLetter(value[:check]), h.streamOf(k, "token:check", value[:check]))
 	return string(want) == string(value[check:])
 }
 
@@ -88,16 +88,30 @@ func (k kinds) checkFrom(value []byte) int {
 	return i
 }
 
-// fill replaces the letters and digits of t.
-func (k kinds) fill(t []byte, s *stream) {
+// fill replaces the letters and digits of t and reports whether a letter is among them or
+// was seen before. The first letter of all is none of a to f if others are not, so that
+// a token is of the same kind as its value.
+func (k kinds) fill(t []byte, seen bool, s *stream) bool {
 	for i, c := range t {
 		switch {
 		case isDigit(c):
 			t[i] = s.digit()
+		case isLetter(c) && k.letters == 26 && !seen:
+			t[i], seen = c&0x20|('G'+byte(s.below(20))), true
 		case isLetter(c):
-			t[i] = c&0x20 | 'A' + byte(s.below(k.letters))
+			t[i], seen = c&0x20|('A'+byte(s.below(k.letters))), true
 		}
 	}
+	return seen
+}
+
+func hasLetter(t []byte) bool {
+	for _, c := range t {
+		if isLetter(c) {
+			return true
+		}
+	}
+	return false
 }
 
 // tokeniseCard makes a number of the same length in the same groups. Its check digit
@@ -176,7 +190,7 @@ func tokeniseIBAN(dst, t []byte, s *stream) []byte {
 	dst = appendDecoded(dst, t)
 	token := dst[at:]
 	copy(token, "XX00")
-	kinds{letters: 26}.fill(token[4:], s)
+	kinds{letters: 26}.fill(token[4:], true, s)
 	check := 98 - mod97(token)
 	token[2], token[3] = '0'+byte(check/10), '0'+byte(check%10)
 	return dst

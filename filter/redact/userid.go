@@ -109,7 +109,7 @@ func subject(value []byte) (start, end int) {
 			return eq + 1, comma
 		}
 	}
-	if slash := bytes.LastIndexByte(value, '/'); slash > 0 && slash+1 < len(value) {
+	if slash := bytes.LastIndexByte(value, '/'); slash > 0 && slash+1 < len(value) && hasAt(value, 0, "managed/") {
 		if m := userInPath(value, slash, slash+1, 0); m.end == len(value) {
 			return m.start, m.end
 		}

@@ -261,22 +261,27 @@ func (r *Redactor) replaceKey(start, end int, text []byte) {
 	r.moved(start, end, at)
 }
 
-// number handles the number at raw[i] and returns its end.
+// number handles the number at raw[i] and returns its end. What replaces it is a string
+// and is searched as one.
 func (r *Redactor) number(i int, s *state) int {
 	end := numberEnd(r.raw, i)
-	p := r.planOf(s)
-	if n := end - i; n >= minNumber && n <= maxCardDigits {
-		for _, k := range p.byNumber {
-			if isAllDigits(string(r.raw[i:end])) && p.detectors[k].number(r.raw[i:end]) {
-				r.whole = r.appendMatch(r.whole[:0], r.raw[i:end], k, p.actions[k])
-				r.replaceValue(i, end, k, r.whole)
-				return end
-			}
+	t, p := r.raw[i:end], r.planOf(s)
+	r.begin = i
+	for _, k := range p.patterns {
+		if text, changed := r.replacePattern(p, t, k); changed {
+			text, _ = r.examine(p, text, 0)
+			r.writeString(i, end, text)
+			return end
 		}
 	}
-	for _, k := range p.patterns {
-		r.begin = i
-		if text, changed := r.replacePattern(p, r.raw[i:end], k); changed {
+	if len(t) < minNumber || len(t) > maxCardDigits || !isAllDigits(string(t)) {
+		return end
+	}
+	for _, k := range p.byNumber {
+		if p.detectors[k].number(t) {
+			r.whole = r.appendMatch(r.whole[:0], t, k, p.actions[k])
+			r.changed(k, t, r.whole)
+			text, _ := r.examine(p, r.whole, 0)
 			r.writeString(i, end, text)
 			break
 		}
