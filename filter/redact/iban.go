@@ -21,7 +21,9 @@ func findIBAN(t []byte, i, lo int) match {
 	n, end := 0, start
 	for end < len(t) && n < want {
 		if n > 0 && n%4 == 0 {
-			end += groupSeparator(t, end)
+			if gap, width := gapAt(t, end); gap == ' ' || gap == '-' {
+				end += width
+			}
 		}
 		if end == len(t) || !isAlnum(t[end]) {
 			return match{}
@@ -34,22 +36,6 @@ func findIBAN(t []byte, i, lo int) match {
 		return match{}
 	}
 	return match{start: start, end: end}
-}
-
-// groupSeparator returns the length of the one separator at t[i], which may be escaped.
-func groupSeparator(t []byte, i int) int {
-	if i == len(t) {
-		return 0
-	}
-	switch c, width := encodedAt(t, i); c {
-	case ' ', '-':
-		return width
-	case '+':
-		if width == 1 {
-			return 1
-		}
-	}
-	return 0
 }
 
 // mod97 returns the remainder that ISO 7064 defines, after the first four characters

@@ -56,8 +56,8 @@ func beginsIPv6(t []byte, i, lo int) bool {
 }
 
 // hasIPv6Form tells most of what has colons (times, MAC addresses, fingerprints, code)
-// from addresses before it is parsed: there are seven colons and a group longer than
-// two digits, or a double colon, and a digit.
+// from addresses before it is parsed: there are seven colons or a double one, a group
+// longer than two digits, and a decimal digit.
 func hasIPv6Form(b []byte) bool {
 	colons, double, digits, group, longest := 0, false, 0, 0, 0
 	for i, c := range b {
@@ -76,7 +76,7 @@ func hasIPv6Form(b []byte) bool {
 		group++
 		longest = max(longest, group)
 	}
-	return digits > 0 && colons >= 2 && (double || colons >= 7 && longest > 2)
+	return digits > 0 && colons >= 2 && longest > 2 && (double || colons >= 7)
 }
 
 // truncateIPv6 keeps the first 48 bits, a site; of an IPv4 address in IPv6 form, its

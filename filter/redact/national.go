@@ -22,11 +22,12 @@ func grouped(t []byte, i, lo int, digits []byte, sizes ...int) (end int) {
 		n, at := 0, i
 		for k, size := range sizes {
 			if k > 0 {
-				if at >= len(t) || t[at] != ' ' && t[at] != '-' && t[at] != '.' || k > 1 && t[at] != sep {
+				gap, width := gapAt(t, at)
+				if gap == 0 || k > 1 && gap != sep {
 					return 0
 				}
-				sep = t[at]
-				at++
+				sep = gap
+				at += width
 			}
 			if digitRun(t, at) != size {
 				return 0
@@ -46,7 +47,8 @@ func grouped(t []byte, i, lo int, digits []byte, sizes ...int) (end int) {
 // could be anything.
 func findSSN(t []byte, i, lo int) match {
 	var d [9]byte
-	if digitRun(t, i) != 3 || i+3 >= len(t) || t[i+3] != '-' && t[i+3] != ' ' {
+	gap, _ := gapAt(t, i+3)
+	if digitRun(t, i) != 3 || gap != '-' && gap != ' ' {
 		return match{}
 	}
 	end := grouped(t, i, lo, d[:], 3, 2, 4)
@@ -54,7 +56,7 @@ func findSSN(t []byte, i, lo int) match {
 	if end == 0 || area == 0 || area == 666 || area >= 900 || value10(d[3:5]) == 0 || value10(d[5:]) == 0 {
 		return match{}
 	}
-	if t[i+3] == ' ' && !hasWordBefore(t, i, lo, "ssn", "social") {
+	if gap == ' ' && !hasWordBefore(t, i, lo, "ssn", "social") {
 		return match{} // three numbers in a row
 	}
 	return match{start: i, end: end}

@@ -10,26 +10,43 @@ func findNINO(t []byte, i, lo int) match {
 		return match{}
 	}
 	prefix := i - 2
-	if i > lo && t[i-1] == ' ' {
-		prefix--
+	for _, width := range [...]int{1, 3} { // a space or %20
+		if gap, w := gapAt(t, max(lo, i-width)); gap == ' ' && w == width && i-width >= lo {
+			prefix -= width
+			break
+		}
 	}
 	if prefix < lo || !startsWord(t, prefix, lo) || !isNINOPrefix(t[prefix], t[prefix+1]) || prefix > lo && (t[prefix-1] == '-' || t[prefix-1] == '_') {
 		return match{}
 	}
-	end := i + 6
-	if n == 2 {
-		if i+8 > len(t) || t[i+2] != ' ' || digitRun(t, i+3) != 2 || t[i+5] != ' ' || digitRun(t, i+6) != 2 {
-			return match{}
+	end := i + n
+	for n == 2 && end < i+12 {
+		gap, width := gapAt(t, end)
+		if gap != ' ' || digitRun(t, end+width) != 2 {
+			break
 		}
-		end = i + 8
+		end += width + 2
 	}
-	if end < len(t) && t[end] == ' ' {
-		end++
+	if gap, width := gapAt(t, end); gap == ' ' {
+		end += width
 	}
-	if end >= len(t) || t[end] < 'A' || t[end] > 'D' || !endsCard(t, end+1) {
+	if end >= len(t) || countDigitsOf(t[i:end]) != 6 || t[end] < 'A' || t[end] > 'D' || !endsCard(t, end+1) {
 		return match{}
 	}
 	return match{start: prefix, end: end + 1}
+}
+
+// countDigitsOf counts the digits that are no part of an escape.
+func countDigitsOf(t []byte) int {
+	n := 0
+	for i := 0; i < len(t); {
+		c, width := encodedAt(t, i)
+		if isDigit(c) {
+			n++
+		}
+		i += width
+	}
+	return n
 }
 
 // isNINOPrefix knows the letters that are issued (HMRC manual NIM39110).

@@ -84,7 +84,7 @@ func digitsMayMatch(t []byte, i, end, lo int) bool {
 			return false
 		}
 		switch t[end] {
-		case ' ', '-', '.', '+', ')', '(':
+		case ' ', '-', '.', '+', ')', '(', '%', '\\':
 		default:
 			return false
 		}

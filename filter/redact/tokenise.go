@@ -119,9 +119,9 @@ func hasLetter(t []byte) bool {
 // mistaken for a card, by people or by findCard.
 func tokeniseCard(dst, t []byte, s *stream) []byte {
 	at := len(dst)
-	dst = append(dst, t...)
+	dst = appendDecoded(dst, t)
 	var digits [maxCardDigits]byte
-	n := countDigits(t)
+	n := countDigits(dst[at:])
 	digits[0] = '1'
 	for i := 1; i < n-1; i++ {
 		digits[i] = s.digit()
