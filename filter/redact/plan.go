@@ -18,13 +18,20 @@ type plan struct {
 	used      []int      // the detectors in the order in which they were added
 
 	class     [256]uint8
-	byTrigger [256][]int
-	byLongRun []int
-	byAnyRun  []int
-	byLetter  []int
-	byLetters []int
+	byTrigger [256][]finder
+	byLongRun []finder
+	byAnyRun  []finder
+	byLetter  []finder
+	byLetters []finder
 	byNumber  []int
 	patterns  []int
+}
+
+// finder is a detector's find with its place, apart from what else there is of it: the
+// scan reads nothing but these.
+type finder struct {
+	find  func(t []byte, i, lo int) match
+	place int
 }
 
 func newPlan(detectors []detector) *plan {
@@ -55,21 +62,22 @@ func (p *plan) seal() {
 	})
 	for _, k := range p.used {
 		d := &p.detectors[k]
+		f := finder{d.find, k}
 		for _, c := range []byte(d.triggers) {
 			p.class[c] = trigger
-			p.byTrigger[c] = append(p.byTrigger[c], k)
+			p.byTrigger[c] = append(p.byTrigger[c], f)
 		}
 		if d.digits&longRun != 0 {
-			p.byLongRun = append(p.byLongRun, k)
+			p.byLongRun = append(p.byLongRun, f)
 		}
 		if d.digits&anyRun != 0 {
-			p.byAnyRun = append(p.byAnyRun, k)
+			p.byAnyRun = append(p.byAnyRun, f)
 		}
 		if d.digits&afterLetter != 0 {
-			p.byLetter = append(p.byLetter, k)
+			p.byLetter = append(p.byLetter, f)
 		}
 		if d.digits&afterLetters != 0 {
-			p.byLetters = append(p.byLetters, k)
+			p.byLetters = append(p.byLetters, f)
 		}
 		if d.number != nil {
 			p.byNumber = append(p.byNumber, k)

@@ -19,8 +19,10 @@ func (p *plan) next(t []byte, from, lo int) (match, int) {
 		}
 		switch class[c] {
 		case trigger, backslash:
-			if m, k := p.try(p.byTrigger[c], t, i, lo); m.end > 0 {
-				return m, k
+			for _, f := range p.byTrigger[c] {
+				if m := f.find(t, i, lo); m.end > 0 {
+					return m, f.place
+				}
 			}
 			i++
 			if c == '%' && i+1 < len(t) && isHex(t[i]) && isHex(t[i+1]) {
@@ -45,31 +47,31 @@ func (p *plan) next(t []byte, from, lo int) (match, int) {
 // atDigits tries the detectors that look at runs of digits, here t[i:end].
 func (p *plan) atDigits(t []byte, i, end, lo int) (match, int) {
 	if i > lo && isLetter(t[i-1]) {
-		if i-1 > lo && isLetter(t[i-2]) {
-			if m, k := p.try(p.byLetters, t, i, lo); m.end > 0 {
-				return m, k
+		if end-i > 1 && i-1 > lo && isLetter(t[i-2]) {
+			for _, f := range p.byLetters {
+				if m := f.find(t, i, lo); m.end > 0 {
+					return m, f.place
+				}
 			}
 		}
-		if m, k := p.try(p.byLetter, t, i, lo); m.end > 0 {
-			return m, k
+		for _, f := range p.byLetter {
+			if m := f.find(t, i, lo); m.end > 0 {
+				return m, f.place
+			}
 		}
 	}
-	if len(p.byLongRun) > 0 && digitsMayMatch(t, i, end, lo) {
-		if m, k := p.try(p.byLongRun, t, i, lo); m.end > 0 {
-			return m, k
+	if digitsMayMatch(t, i, end, lo) {
+		for _, f := range p.byLongRun {
+			if m := f.find(t, i, lo); m.end > 0 {
+				return m, f.place
+			}
 		}
 	}
 	if len(p.byAnyRun) > 0 && startsWord(t, i, lo) {
-		return p.try(p.byAnyRun, t, i, lo)
-	}
-	return match{}, 0
-}
-
-// try tries detectors at t[i], in their order.
-func (p *plan) try(detectors []int, t []byte, i, lo int) (match, int) {
-	for _, k := range detectors {
-		if m := p.detectors[k].find(t, i, lo); m.end > 0 {
-			return m, k
+		for _, f := range p.byAnyRun {
+			if m := f.find(t, i, lo); m.end > 0 {
+				return m, f.place
+			}
 		}
 	}
 	return match{}, 0
@@ -110,10 +112,14 @@ func (r *Redactor) examine(p *plan, t []byte, from int) (text []byte, changed bo
 		byPattern := false
 		for _, k := range p.patterns {
 			if out, found := r.replacePattern(p, t, k); found {
-				t, byPattern = out, true
+				t, from, byPattern = out, 0, true
 			}
 		}
-		out, found := r.replaceMatches(p, t, from)
+		m, k := p.next(t, from, 0)
+		if m.end == 0 && !byPattern {
+			return t, changed // nearly always, in the first round
+		}
+		out, found := r.replaceMatches(p, t, m, k)
 		if !found && !byPattern {
 			return t, changed
 		}
@@ -127,9 +133,9 @@ func (r *Redactor) buffer() *[]byte {
 	return &r.text[r.flip]
 }
 
-// replaceMatches replaces all matches of detectors, once.
-func (r *Redactor) replaceMatches(p *plan, t []byte, from int) (text []byte, changed bool) {
-	m, k := p.next(t, from, 0)
+// replaceMatches replaces all matches of detectors, of which m by detector k is the
+// first, once.
+func (r *Redactor) replaceMatches(p *plan, t []byte, m match, k int) (text []byte, changed bool) {
 	if m.end == 0 {
 		return t, false
 	}
