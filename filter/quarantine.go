@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"time"
@@ -70,6 +71,9 @@ func reasonOf(err error) reason {
 	return failed
 }
 
+// withheld is how the notice begins that stands in a payload's place.
+const withheld = `"[aictail: withheld, could not be redacted: `
+
 // quarantine makes e structure only, appended to dst: what remains is what the
 // event itself knows, its source and time, and a notice in the payload's place.
 // Nothing is taken from e.Raw.
@@ -77,7 +81,7 @@ func quarantine(dst []byte, e *aictail.Event, why reason) []byte {
 	start := len(dst)
 	dst = append(dst, `{"payload":`...)
 	payload := aictail.Span{Start: len(dst) - start}
-	dst = append(dst, `"[aictail: withheld, could not be redacted: `...)
+	dst = append(dst, withheld...)
 	dst = append(dst, why.text()...)
 	dst = append(dst, `]"`...)
 	payload.End = len(dst) - start
@@ -94,4 +98,9 @@ func quarantine(dst []byte, e *aictail.Event, why reason) []byte {
 	e.Type = "text/plain"
 	e.Raw, e.Payload = dst[start:len(dst):len(dst)], payload
 	return dst
+}
+
+// IsWithheld reports whether the event is one that could not be redacted.
+func IsWithheld(e *aictail.Event) bool {
+	return bytes.HasPrefix(e.PayloadBytes(), []byte(withheld))
 }

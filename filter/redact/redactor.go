@@ -169,7 +169,11 @@ func (r *Redactor) moved(start, end, at int) {
 func (r *Redactor) replaceValue(start, end, k int, text []byte) {
 	r.writeString(start, end, text)
 	r.begin = start
-	r.changed(k, r.raw[start:end], text)
+	before := r.raw[start:end]
+	if before[0] == '"' {
+		before = before[1 : len(before)-1]
+	}
+	r.changed(k, before, text)
 }
 
 // replaceText replaces the inside of the JSON string raw[start:end].
@@ -184,6 +188,7 @@ func (r *Redactor) replaceText(start, end int, text []byte) {
 // and the comma that goes with it. It returns where to go on.
 func (r *Redactor) removeValue(start, end, k int) int {
 	r.cut(start, end)
+	removed := r.raw[start:end]
 	at := len(r.out)
 	last := at
 	for last > r.base && isSpace(r.out[last-1]) {
@@ -197,7 +202,7 @@ func (r *Redactor) removeValue(start, end, k int) int {
 	}
 	r.moved(start, end, at)
 	r.begin = start
-	r.changed(k, r.raw[start:end], nil)
+	r.changed(k, removed, nil)
 	return end
 }
 
