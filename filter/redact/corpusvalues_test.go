@@ -25,19 +25,19 @@ func (c *corpus) values() []maker {
 	return []maker{
 		{name: "secret_key", json: true, make: c.secretMember},
 		{name: "secret_text", plain: true, make: c.secretPair},
-		{name: "private_key", plain: true, make: func() (string, string) {
+		{name: "private_key", plain: false, make: func() (string, string) {
 			body := base64.StdEncoding.EncodeToString(c.bytes(120))
 			kind := c.pick("", "RSA ", "EC ", "ENCRYPTED ")
 			return "-----BEGIN " + kind + "PRIVATE KEY-----\n" + body[:64] + "\n" + body[64:] + "\n-----END " + kind + "PRIVATE KEY-----", body[:64]
 		}},
 		{name: "jwt", plain: false, make: same(c.jwt)},
-		{name: "bearer", plain: true, make: func() (string, string) { v := c.base64url(20); return c.pick("Bearer ", "bearer ", "Bearer  ") + v, v }},
-		{name: "basic", plain: true, make: func() (string, string) {
+		{name: "bearer", plain: false, make: func() (string, string) { v := c.base64url(20); return c.pick("Bearer ", "bearer ", "Bearer  ") + v, v }},
+		{name: "basic", plain: false, make: func() (string, string) {
 			v := base64.StdEncoding.EncodeToString([]byte(c.name() + ":" + c.base64url(9)))
 			return c.pick("Basic ", "basic ") + v, v
 		}},
 		{name: "sso_token", plain: false, make: same(c.ssoToken)},
-		{name: "user_id", plain: true, make: c.userID},
+		{name: "user_id", plain: false, make: c.userID},
 		{name: "email", plain: false, make: same(c.email)},
 		{name: "iban", plain: false, make: same(c.iban)},
 		{name: "card", plain: false, make: same(c.card)},
@@ -55,7 +55,7 @@ func (c *corpus) values() []maker {
 		{name: "es_dni", plain: false, make: same(c.dni)},
 		{name: "fr_nir", plain: false, make: same(c.nir)},
 		{name: "it_codice_fiscale", plain: false, make: same(c.codiceFiscale)},
-		{name: "nl_bsn", plain: true, make: func() (string, string) {
+		{name: "nl_bsn", plain: false, make: func() (string, string) {
 			v := c.bsn()
 			return c.pick("BSN ", "bsn: ", "bsn=", "Burgerservicenummer ") + v, v
 		}},

@@ -89,7 +89,7 @@ func table() []detector {
 	return []detector{
 		detectSecretKey:  {name: "secret_key", marker: markerSecret},
 		detectSecretText: {name: "secret_text", marker: markerSecret, triggers: "=:>@%\\", find: findSecretText},
-		{name: "private_key", marker: markerSecret, triggers: " ", find: findPrivateKey},
+		{name: "private_key", marker: markerSecret, triggers: " +%", find: findPrivateKey},
 		{name: "jwt", marker: markerJWT, triggers: "J", find: findJWT},
 		{name: "bearer", marker: markerToken, triggers: " +%", find: findBearer},
 		{name: "basic", marker: markerSecret, triggers: " +%", find: findBasic},

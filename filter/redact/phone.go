@@ -19,7 +19,7 @@ func findPhone(t []byte, i, lo int) match {
 		return americanPhone(t, i, lo)
 	}
 	c, width := encodedAt(t, i)
-	if c != '+' || !startsWord(t, i, lo) {
+	if c != '+' || !startsWord(t, i, lo) || isFormSpace(t, i, lo) {
 		return match{}
 	}
 	first := i + width
@@ -199,13 +199,23 @@ func openingParenthesis(t []byte, i, lo int) int {
 	return -1
 }
 
+// isFormSpace reports whether the plus sign at t[i] is a space in a form: what is before
+// it is an escaped character after which a space is usual.
+func isFormSpace(t []byte, i, lo int) bool {
+	c, ok := percentAt(t, i-3)
+	return ok && i-3 >= lo && t[i] == '+' && (c == ':' || c == ',' || c == ';')
+}
+
 // standsAlone reports whether nothing before t[i] makes it a part of an id, an
 // address or a number.
 func standsAlone(t []byte, i, lo int) bool {
 	if !startsWord(t, i, lo) {
 		return false
 	}
-	return i == lo || t[i-1] != '-' && t[i-1] != '.' && t[i-1] != '_' && t[i-1] != '+'
+	if i == lo || t[i-1] != '-' && t[i-1] != '.' && t[i-1] != '_' && t[i-1] != '+' {
+		return true
+	}
+	return t[i-1] == '+' && i-1 > lo && (isLetter(t[i-2]) || isFormSpace(t, i-1, lo))
 }
 
 // endsPhone reports whether nothing at t[i] makes the number before it a part of

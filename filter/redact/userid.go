@@ -22,8 +22,8 @@ func findUserID(t []byte, i, lo int) match {
 
 // userInDN finds the id in id=bob,ou=user.
 func userInDN(t []byte, i, after, lo int) match {
-	if after < len(t) && t[after] == ' ' {
-		after++
+	if gap, width := gapAt(t, after); gap == ' ' {
+		after += width
 	}
 	if !followsUser(t, after) {
 		return match{}
