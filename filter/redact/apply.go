@@ -49,6 +49,11 @@ func (r *Redactor) eachScalar(rule *ownRule, v, end int) int {
 				if !r.keyInside(i+1, q) {
 					return -1
 				}
+				if rule.action == Partial && r.variant.secrets && isSecretKey(r.key) {
+					if q = r.apply(r.set.secretRule, i, skipSpace(raw, colon+1)) - 1; q < 0 {
+						return -1
+					}
+				}
 			} else if !r.scalar(rule, i, q+1) {
 				return -1
 			}

@@ -73,6 +73,11 @@ func TestRules(t *testing.T) {
 		{"keep", []Rule{{Detect: []string{"phone"}, Action: "keep"}}, "", `"+14155552671 bob@example.com"`, `"+14155552671 [redacted:email]"`},
 		{"keep in a field", []Rule{{Detect: []string{"email"}, Fields: []string{"/payload/a"}, Action: "keep"}}, "", `{"a":"bob@example.com","b":"bob@example.com"}`, `{"a":"bob@example.com","b":"[redacted:email]"}`},
 		{"secrets stay", []Rule{{Preset: "secrets"}, {Fields: []string{"/payload/a"}, Action: "keep"}}, "", `{"a":{"password":"x"}}`, `{"a":{"password":"[redacted:secret]"}}`},
+		{"secrets stay, all kept", []Rule{{Preset: "secrets"}, {Fields: []string{"/payload/*"}, Action: "keep"}}, "", `{"password":"x","a":"b"}`, `{"password":"[redacted:secret]","a":"b"}`},
+		{"secrets in part", []Rule{{Fields: []string{"/payload/*"}, Action: "partial"}}, "", `{"password":"0123456789abcdef","b":{"pwd":["0123456789abcdef"],"c":"0123456789abcdef"}}`,
+			`{"password":"[redacted:secret]","b":{"pwd":"[redacted:secret]","c":"************cdef"}}`},
+		{"keys in a field", []Rule{{Detect: []string{"ipv4"}, Fields: []string{"/payload/a"}, Action: "truncate"}}, "", `{"a":{"203.0.113.9":1},"203.0.113.9":2}`, `{"a":{"203.0.113.0":1},"203.0.113.9":2}`},
+		{"gdpr", []Rule{{Preset: "gdpr"}}, "am-access", `{"userId":"","principal":[],"sn":null,"x":"10.0.0.7"}`, `{"userId":"","principal":[],"sn":null,"x":"10.0.0.0"}`},
 		{"off and own", []Rule{{Preset: "off"}, {Keys: []string{"sn"}}}, "", `{"sn":"x","password":"y"}`, `{"sn":"[redacted:key]","password":"y"}`},
 
 		{"sources", []Rule{{Keys: []string{"sn"}, Sources: []string{"am-core"}}}, "am-core", `{"sn":"x"}`, `{"sn":"[redacted:key]"}`},

@@ -104,6 +104,14 @@ func (r *Redactor) planOf(s *state) *plan {
 	return r.variant.base
 }
 
+// planOfKeys returns what is looked for in the keys of the object at hand.
+func (r *Redactor) planOfKeys() *plan {
+	if r.variant.root == nil {
+		return r.variant.base
+	}
+	return r.planOf(r.path[r.depth])
+}
+
 // str handles the string that begins at raw[i] and, if it is a key, as much of
 // the member as needs to know the key. It returns where to go on, or -1.
 func (r *Redactor) str(i int) int {
@@ -182,9 +190,9 @@ func (r *Redactor) member(start, end, first, v int) int {
 	if rule != nil && rule.action == Remove {
 		return r.apply(rule, start-1, v)
 	}
-	if (first >= 0 || len(r.variant.base.patterns) > 0) && (r.depth > 1 || !isEnvelope(key) && string(key) != "payload") {
+	if p := r.planOfKeys(); (first >= 0 || p != r.variant.base || len(p.patterns) > 0) && (r.depth > 1 || !isEnvelope(key) && string(key) != "payload") {
 		r.begin = start - 1
-		if text, changed := r.examine(r.variant.base, key, 0); changed {
+		if text, changed := r.examine(p, key, 0); changed {
 			r.replaceKey(start, end, text)
 		}
 	}
@@ -206,12 +214,15 @@ func (r *Redactor) member(start, end, first, v int) int {
 	return v
 }
 
-// ruleOf returns the rule for the value under a key, or nil.
+// ruleOf returns the rule for the value under a key, or nil. A secret is never kept or
+// shown in part, whatever a rule says of all members of an object.
 func (r *Redactor) ruleOf(key []byte, s *state) *ownRule {
-	if s != nil && s.whole != nil {
-		return s.replaced()
+	isSecret := r.variant.secrets && isSecretKey(key)
+	kept := s != nil && s.whole != nil && s.whole.action == Keep
+	if rule := s.replaced(); rule != nil && !(isSecret && rule.action == Partial) {
+		return rule
 	}
-	if r.depth > 1 {
+	if r.depth > 1 && !kept {
 		if own := r.variant.keys.find(key); own != nil {
 			if own.action == Keep {
 				return nil
@@ -219,7 +230,7 @@ func (r *Redactor) ruleOf(key []byte, s *state) *ownRule {
 			return own
 		}
 	}
-	if r.variant.secrets && isSecretKey(key) {
+	if isSecret {
 		return r.set.secretRule
 	}
 	if rule := r.pair[r.depth]; rule != nil && isPairValue(key) {
