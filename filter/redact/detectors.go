@@ -29,7 +29,7 @@ type gate int
 const (
 	// longRun: long runs, and runs that go on after a separator (digitsMayMatch).
 	longRun gate = 1 << iota
-	// anyRun: every run at the beginning of a word.
+	// anyRun: every run at the beginning of a word that has one of the lengths in runs.
 	anyRun
 	// afterLetter: every run with a letter before it.
 	afterLetter
@@ -52,6 +52,7 @@ type detector struct {
 	triggers string
 	// digits makes find be tried at the first digit of runs of digits.
 	digits gate
+	runs   []int // see anyRun
 	// find looks for a match at the trigger t[i]. It looks back no further than
 	// lo, where the previous match ended, and must be cheap when it fails.
 	find func(t []byte, i, lo int) match
@@ -99,16 +100,16 @@ func table() []detector {
 		{name: "iban", marker: markerIBAN, group: personal, digits: afterLetters, find: findIBAN, partial: partialIBAN, tokenise: tokeniseIBAN},
 		{name: "card", marker: markerCard, group: personal, digits: longRun, find: findCard, number: isCard, partial: partialLastFour, tokenise: tokeniseCard},
 		{name: "phone", marker: markerPhone, group: personal, triggers: "+%", digits: longRun, find: findPhone, partial: partialPhone, tokenise: tokenisePhone},
-		{name: "ipv4", marker: markerIP, group: gdpr, digits: anyRun, find: findIPv4, truncate: truncateIPv4},
+		{name: "ipv4", marker: markerIP, group: gdpr, digits: anyRun, runs: []int{1, 2, 3}, find: findIPv4, truncate: truncateIPv4},
 		{name: "ipv6", marker: markerIP, group: gdpr, triggers: ":%", find: findIPv6, truncate: truncateIPv6},
-		{name: "us_ssn", marker: markerID, group: gdpr, digits: anyRun, find: findSSN, partial: partialLastFour},
-		{name: "uk_nino", marker: markerID, group: gdpr, digits: anyRun | afterLetters, find: findNINO},
-		{name: "de_steuer_id", marker: markerID, group: gdpr, digits: anyRun, find: findSteuerID, number: isSteuerID},
-		{name: "es_dni", marker: markerID, group: gdpr, digits: anyRun | afterLetter, find: findDNI},
-		{name: "fr_nir", marker: markerID, group: gdpr, digits: anyRun, find: findNIR, number: isNIR},
+		{name: "us_ssn", marker: markerID, group: gdpr, digits: anyRun, runs: []int{3}, find: findSSN, partial: partialLastFour},
+		{name: "uk_nino", marker: markerID, group: gdpr, digits: anyRun | afterLetters, runs: []int{2, 6}, find: findNINO},
+		{name: "de_steuer_id", marker: markerID, group: gdpr, digits: anyRun, runs: []int{2, 11}, find: findSteuerID, number: isSteuerID},
+		{name: "es_dni", marker: markerID, group: gdpr, digits: anyRun | afterLetter, runs: []int{7, 8}, find: findDNI},
+		{name: "fr_nir", marker: markerID, group: gdpr, digits: anyRun, runs: []int{1, 13, 15}, find: findNIR, number: isNIR},
 		{name: "it_codice_fiscale", marker: markerID, group: gdpr, digits: afterLetters, find: findCodiceFiscale},
-		{name: "nl_bsn", marker: markerID, group: gdpr, digits: anyRun, find: findBSN},
-		{name: "ch_ahv", marker: markerID, group: gdpr, digits: anyRun, find: findAHV, number: isAHV},
+		{name: "nl_bsn", marker: markerID, group: gdpr, digits: anyRun, runs: []int{9}, find: findBSN},
+		{name: "ch_ahv", marker: markerID, group: gdpr, digits: anyRun, runs: []int{3, 13}, find: findAHV, number: isAHV},
 	}
 }
 

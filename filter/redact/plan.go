@@ -20,12 +20,15 @@ type plan struct {
 	class     [256]uint8
 	byTrigger [256][]finder
 	byLongRun []finder
-	byAnyRun  []finder
+	byAnyRun  [maxRun + 1][]finder // by the length of the run
 	byLetter  []finder
 	byLetters []finder
 	byNumber  []int
 	patterns  []int
 }
+
+// maxRun is the length of the longest run of digits that a detector asks for by length.
+const maxRun = 15
 
 // finder is a detector's find with its place, apart from what else there is of it: the
 // scan reads nothing but these.
@@ -47,7 +50,7 @@ func (p *plan) add(k int, a Action) {
 // seal prepares the scan. Own rules come before the table's detectors, which keep
 // their order among themselves.
 func (p *plan) seal() {
-	own := len(table())
+	own, digits := len(table()), false
 	slices.SortStableFunc(p.used, func(a, b int) int {
 		if a >= own && b >= own {
 			return a - b
@@ -71,8 +74,11 @@ func (p *plan) seal() {
 			p.byLongRun = append(p.byLongRun, f)
 		}
 		if d.digits&anyRun != 0 {
-			p.byAnyRun = append(p.byAnyRun, f)
+			for _, n := range d.runs {
+				p.byAnyRun[n] = append(p.byAnyRun[n], f)
+			}
 		}
+		digits = digits || d.digits != 0
 		if d.digits&afterLetter != 0 {
 			p.byLetter = append(p.byLetter, f)
 		}
@@ -86,7 +92,7 @@ func (p *plan) seal() {
 			p.patterns = append(p.patterns, k)
 		}
 	}
-	if len(p.byLongRun)+len(p.byAnyRun)+len(p.byLetter)+len(p.byLetters) > 0 {
+	if digits {
 		for c := '0'; c <= '9'; c++ {
 			p.class[c] = digit
 		}

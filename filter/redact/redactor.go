@@ -1,7 +1,6 @@
 package redact
 
 import (
-	"bytes"
 	"errors"
 	"unicode/utf8"
 
@@ -204,24 +203,4 @@ func (r *Redactor) removeValue(start, end, k int) int {
 	r.begin = start
 	r.changed(k, removed, nil)
 	return end
-}
-
-// closingQuote returns the index of the quote that ends the JSON string whose
-// inside begins at start, or -1. No quote that ends it is before from.
-func closingQuote(b []byte, start, from int) int {
-	for i := from; ; {
-		k := bytes.IndexByte(b[i:], '"')
-		if k < 0 {
-			return -1
-		}
-		i += k
-		n := i
-		for n > start && b[n-1] == '\\' {
-			n--
-		}
-		if (i-n)%2 == 0 {
-			return i
-		}
-		i++
-	}
 }

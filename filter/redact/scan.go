@@ -67,8 +67,8 @@ func (p *plan) atDigits(t []byte, i, end, lo int) (match, int) {
 			}
 		}
 	}
-	if len(p.byAnyRun) > 0 && startsWord(t, i, lo) {
-		for _, f := range p.byAnyRun {
+	if n := end - i; n <= maxRun && len(p.byAnyRun[n]) > 0 && startsWord(t, i, lo) {
+		for _, f := range p.byAnyRun[n] {
 			if m := f.find(t, i, lo); m.end > 0 {
 				return m, f.place
 			}
