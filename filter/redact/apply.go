@@ -77,10 +77,7 @@ func (r *Redactor) keyInside(start, end int) bool {
 	if r.key, ok = appendUnescaped(r.key[:0], r.raw[start:end]); !ok {
 		return false
 	}
-	r.begin = start - 1
-	if text, changed := r.examine(r.variant.base, r.key, 0); changed {
-		r.replaceKey(start, end, text)
-	}
+	r.searchKey(r.variant.base, r.key, start, end)
 	return true
 }
 

@@ -28,10 +28,7 @@ func (r *Redactor) member(start, end, first, v int) int {
 		return r.apply(rule, start-1, v)
 	}
 	if p := r.planOfKeys(); (first >= 0 || p != r.variant.base || len(p.patterns) > 0) && (r.depth > 1 || !isEnvelope(key) && string(key) != "payload") {
-		r.begin = start - 1
-		if text, changed := r.examine(p, key, 0); changed {
-			r.replaceKey(start, end, text)
-		}
+		r.searchKey(p, key, start, end)
 	}
 	if rule != nil {
 		return r.apply(rule, start-1, v)
@@ -93,6 +90,26 @@ func (r *Redactor) notePair(v int) {
 	} else if r.variant.secrets && isSecretKey(name) {
 		r.pair[r.depth] = r.set.secretRule
 	}
+}
+
+// searchKey searches the key raw[start:end], here without its escapes. A number that
+// replaceKey may have put in front is left out: an own pattern could find it.
+func (r *Redactor) searchKey(p *plan, key []byte, start, end int) {
+	const most = 4 // digits
+	n := digitRun(key, 0)
+	if n == 0 || n > most || n == len(key) || key[n] != '#' {
+		n = -1
+	}
+	r.begin = start - 1
+	text, changed := r.examine(p, key[n+1:], 0)
+	if !changed {
+		return
+	}
+	if n > 0 {
+		r.whole = append(append(r.whole[:0], key[:n+1]...), text...)
+		text = r.whole
+	}
+	r.replaceKey(start, end, text)
 }
 
 // replaceKey replaces the key raw[start:end]. The second and later ones of an

@@ -14,7 +14,7 @@ import (
 // program, so that bounding the program bounds the time.
 const (
 	maxPattern     = 1000 // characters
-	maxPatternSize = 2000 // instructions
+	maxPatternSize = 5000 // instructions, roughly
 )
 
 // pattern is an own regular expression. If it has a group, what the group matches is
@@ -33,25 +33,23 @@ func compilePattern(expr, accept string) (*pattern, error) {
 	if len(expr) > maxPattern {
 		return nil, fmt.Errorf("is longer than %d characters: split it into several rules", maxPattern)
 	}
-	re, err := regexp.Compile(expr)
-	if err != nil {
-		return nil, fmt.Errorf("is no regular expression (RE2): %w", err)
-	}
 	parsed, err := syntax.Parse(expr, syntax.Perl)
 	if err != nil {
 		return nil, fmt.Errorf("is no regular expression (RE2): %w", err)
 	}
-	parsed = parsed.Simplify()
-	prog, err := syntax.Compile(parsed)
-	switch {
-	case err != nil || len(prog.Inst) > maxPatternSize:
+	if patternSize(parsed) > maxPatternSize {
 		return nil, errors.New("is too large: use smaller numbers of repetitions")
+	}
+	re, err := regexp.Compile(expr)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("is no regular expression (RE2): %w", err)
 	case re.MatchString(""):
 		return nil, errors.New("matches the empty text: it would match everywhere")
 	case re.NumSubexp() > 1:
 		return nil, errors.New("has several groups: keep the one to be replaced and write the others as (?:...)")
 	}
-	p := &pattern{re: re, literal: []byte(requiredLiteral(parsed))}
+	p := &pattern{re: re, literal: []byte(requiredLiteral(parsed.Simplify()))}
 	switch accept {
 	case "":
 	case "luhn":
@@ -62,6 +60,18 @@ func compilePattern(expr, accept string) (*pattern, error) {
 		return nil, errAccept
 	}
 	return p, nil
+}
+
+// patternSize estimates the number of instructions that an expression is compiled to.
+func patternSize(re *syntax.Regexp) int {
+	size := 1 + len(re.Rune)/2
+	for _, sub := range re.Sub {
+		size += patternSize(sub)
+	}
+	if re.Op == syntax.OpRepeat {
+		size *= max(1, re.Min, re.Max)
+	}
+	return min(size, 2*maxPatternSize) // so that nothing overflows
 }
 
 // requiredLiteral returns the longest text that stands in every match, "" if none is
