@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -39,6 +40,9 @@ opens the files of file sinks anew, after an external rotation.`,
 			log.Warn(w.String())
 		}
 		s, err := service.New(cfg, versionString(), log)
+		if problems, ok := errors.AsType[*config.Problems](err); ok {
+			problems.File = *path
+		}
 		if err != nil {
 			return failed(err)
 		}
