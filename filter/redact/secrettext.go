@@ -8,7 +8,10 @@ package redact
 func findSecretText(t []byte, i, lo int) match {
 	c, width := encodedAt(t, i)
 	end := i + width
-	i -= backslashes(t, i, lo)
+	switch c {
+	case '=', ':', '@', '>':
+		i -= backslashes(t, i, lo)
+	}
 	switch c {
 	case '=', ':':
 		return findPair(t, separator{at: i, end: end, char: c}, lo)
