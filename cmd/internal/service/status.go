@@ -31,6 +31,40 @@ func (s *Service) checks() []admin.Check {
 	return list
 }
 
+// summary returns in one line how the daemon fares: what is wrong, or that nothing is
+// and until when everything there is has been read.
+func (s *Service) summary() string {
+	var wrong []string
+	for _, c := range s.checks() {
+		if err := c.Err(); err != nil {
+			wrong = append(wrong, c.Name+": "+err.Error())
+		}
+	}
+	if len(wrong) > 0 {
+		return "not ready: " + strings.Join(wrong, "; ")
+	}
+	readings := s.allReadings()
+	text := fmt.Sprintf("ready: %d source entries, %d sinks", len(readings), len(s.sinks))
+	now := time.Now()
+	var least time.Time
+	for _, r := range readings {
+		p := r.stream.Progress(now)
+		if p.Mode == sweep.Off {
+			continue
+		}
+		if p.CompleteUntil.IsZero() {
+			return text
+		}
+		if least.IsZero() || p.CompleteUntil.Before(least) {
+			least = p.CompleteUntil
+		}
+	}
+	if !least.IsZero() {
+		text += ", complete until " + least.UTC().Format(time.RFC3339)
+	}
+	return text
+}
+
 // Status returns what the daemon says of itself at this moment. The counts are
 // those of the metrics, so that page and alerts agree.
 func (s *Service) Status() (admin.Status, error) {
