@@ -52,7 +52,7 @@ const (
 )
 
 // summaryInterval is how old the line in "systemctl status" may be.
-const summaryInterval = 10 * time.Second
+const summaryInterval = 5 * time.Second
 
 // New returns the supervisor that the environment asks for: systemd passes the
 // socket and how often it wants to hear something in it.
@@ -100,7 +100,8 @@ func (s *Supervisor) Ready() {
 	defer s.mu.Unlock()
 	if s.phase == starting {
 		s.phase = running
-		s.notify(daemon.SdNotifyReady)
+		s.summary = oneLine(s.deps.Summary())
+		s.notify(daemon.SdNotifyReady + "\nSTATUS=" + s.summary)
 	}
 }
 

@@ -65,7 +65,7 @@ func TestLife(t *testing.T) {
 		s.Ready()
 		go s.Run(ctx)
 		synctest.Wait()
-		if diff := cmp.Diff([]string{"READY=1", "WATCHDOG=1\nSTATUS=fine"}, m.take()); diff != "" {
+		if diff := cmp.Diff([]string{"READY=1\nSTATUS=fine", "WATCHDOG=1"}, m.take()); diff != "" {
 			t.Error("start:", diff)
 		}
 		time.Sleep(41 * time.Second)
@@ -145,8 +145,9 @@ func TestStuck(t *testing.T) {
 // says so once.
 func TestManagerAway(t *testing.T) {
 	s, m, d, logs := supervised(time.Minute)
-	m.err = errors.New("connection refused")
 	s.Ready()
+	m.take()
+	m.err = errors.New("connection refused")
 	s.report()
 	s.report()
 	if logs.Len() != 1 {
@@ -186,7 +187,7 @@ func TestEnvironment(t *testing.T) {
 			t.Setenv("WATCHDOG_USEC", tt.usec)
 			t.Setenv("WATCHDOG_PID", tt.pid)
 			core, logs := observer.New(zap.InfoLevel)
-			s := New(Deps{Log: zap.New(core)})
+			s := New(Deps{Summary: func() string { return "fine" }, Log: zap.New(core)})
 			if s.watched != tt.watched || s.interval != tt.interval || logs.Len() != tt.warns {
 				t.Errorf("watched %t, interval %s, %d warnings; want %t, %s, %d",
 					s.watched, s.interval, logs.Len(), tt.watched, tt.interval, tt.warns)
@@ -197,7 +198,7 @@ func TestEnvironment(t *testing.T) {
 				return
 			}
 			b := make([]byte, 100)
-			if n, err := l.Read(b); err != nil || string(b[:n]) != "READY=1" {
+			if n, err := l.Read(b); err != nil || string(b[:n]) != "READY=1\nSTATUS=fine" {
 				t.Errorf("the socket got %q, %v", b[:n], err)
 			}
 		})
