@@ -15,10 +15,10 @@ HADOLINT_VERSION  := 2.15.1
 KUBERNETES_VALIDATE_VERSION := 1.37.0
 CYCLONEDX_VERSION := v1.10.0
 
-.PHONY: help build demo test race crash soak bench fuzz lint fmt clean deb image modules helm sbom deploy
+.PHONY: help build demo test race crash soak bench fuzz lint fmt clean deb image modules helm sbom check-deploy deploy-tools
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build the static binary ./aictail
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o aictail ./cmd/aictail
@@ -66,7 +66,7 @@ deb: ## build the Debian package dist/aictail_*.deb (GOARCH=arm64 for another ar
 	GO=$(GO) VERSION=$(VERSION) deploy/debian/build.sh
 
 image: ## build the container image aictail:VERSION with docker
-	docker build --build-arg VERSION=$(VERSION) -t aictail:$(VERSION) .
+	docker build --build-arg VERSION=$(VERSION) -t aictail:$(VERSION) -t aictail .
 
 modules: ## collect all modules in dist/modules, for a build of the image without a network
 	rm -rf dist/modules && mkdir -p dist/modules
@@ -80,11 +80,10 @@ sbom: build $(TOOLS)/cyclonedx-$(CYCLONEDX_VERSION)/cyclonedx-gomod ## list what
 	mkdir -p dist
 	$(TOOLS)/cyclonedx-$(CYCLONEDX_VERSION)/cyclonedx-gomod bin -json -licenses -std -version $(VERSION) -output dist/aictail.cdx.json aictail
 
-deploy: deploy-tools ## check everything in deploy/ with the tools that will read it
+check-deploy: deploy-tools ## check everything in deploy/ with the tools that will read it
 	PATH="$(TOOLS)/helm-$(HELM_VERSION):$(TOOLS)/compose-$(COMPOSE_VERSION):$(TOOLS)/hadolint-$(HADOLINT_VERSION)/bin:$(TOOLS)/kubernetes-validate-$(KUBERNETES_VALIDATE_VERSION)/bin:$$PATH" \
 	  TEST_DEPLOY=1 $(GO) test -count=1 ./deploy
 
-.PHONY: deploy-tools
 deploy-tools: $(TOOLS)/helm-$(HELM_VERSION)/helm $(TOOLS)/compose-$(COMPOSE_VERSION)/compose-spec \
   $(TOOLS)/hadolint-$(HADOLINT_VERSION)/bin/hadolint \
   $(TOOLS)/kubernetes-validate-$(KUBERNETES_VALIDATE_VERSION)/bin/kubernetes-validate

@@ -1,6 +1,6 @@
 // Package deploy_test checks what stands in this folder with the tools that will
 // read it, and with the program itself. Without a tool its tests are skipped, except
-// in "make deploy", which brings the tools along.
+// in "make check-deploy", which brings the tools along.
 package deploy_test
 
 import (
