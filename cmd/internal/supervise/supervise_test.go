@@ -6,6 +6,7 @@ import (
 	"net"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,39 +18,64 @@ import (
 
 // manager is what systemd would be: it takes messages.
 type manager struct {
+	mu       sync.Mutex // guards what follows
 	messages []string
 	err      error
 }
 
 func (m *manager) send(message string) error {
-	if m.err != nil {
-		return m.err
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.err == nil {
+		m.messages = append(m.messages, message)
 	}
-	m.messages = append(m.messages, message)
-	return nil
+	return m.err
 }
 
 func (m *manager) take() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	taken := m.messages
 	m.messages = nil
 	return taken
 }
 
+func (m *manager) fail(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.err = err
+}
+
 // fakeDaemon is what the supervisor watches over.
 type fakeDaemon struct {
+	mu      sync.Mutex // guards what follows
 	err     error
 	summary string
+}
+
+func (d *fakeDaemon) set(summary string, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.summary, d.err = summary, err
+}
+
+func (d *fakeDaemon) alive() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.err
+}
+
+func (d *fakeDaemon) sum() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.summary
 }
 
 func supervised(watchdog time.Duration) (*Supervisor, *manager, *fakeDaemon, *observer.ObservedLogs) {
 	core, logs := observer.New(zap.InfoLevel)
 	m, d := &manager{}, &fakeDaemon{summary: "fine"}
 	s := &Supervisor{
-		deps: Deps{
-			Alive:   func() error { return d.err },
-			Summary: func() string { return d.summary },
-			Log:     zap.New(core),
-		},
+		deps: Deps{Alive: d.alive, Summary: d.sum, Log: zap.New(core)},
 		send: m.send, interval: watchdog / 3, watched: watchdog > 0,
 	}
 	return s, m, d, logs
@@ -108,19 +134,19 @@ func TestStuck(t *testing.T) {
 		s, m, d, logs := supervised(time.Minute)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		d.err = errors.New("not yet")
+		d.set("fine", errors.New("not yet"))
 		go s.Run(ctx)
 		synctest.Wait()
 		if got := m.take(); len(got)+logs.Len() > 0 {
 			t.Errorf("before the start is over: %q", got)
 		}
 		s.Ready()
-		d.err = nil
+		d.set("fine", nil)
 		time.Sleep(20 * time.Second)
 		synctest.Wait()
 		m.take()
 
-		d.err, d.summary = errors.New("the disk hangs"), "not\nready"
+		d.set("not\nready", errors.New("the disk hangs"))
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
 		if diff := cmp.Diff([]string{"STATUS=not ready"}, m.take()); diff != "" {
@@ -129,7 +155,7 @@ func TestStuck(t *testing.T) {
 		if n := logs.FilterMessageSnippet("no sign of life").Len(); n != 1 {
 			t.Errorf("logged %d times that it is stuck, want once", n)
 		}
-		d.err = nil
+		d.set("not ready", nil)
 		time.Sleep(20 * time.Second)
 		synctest.Wait()
 		if diff := cmp.Diff([]string{"WATCHDOG=1"}, m.take()); diff != "" {
@@ -147,13 +173,14 @@ func TestManagerAway(t *testing.T) {
 	s, m, d, logs := supervised(time.Minute)
 	s.Ready()
 	m.take()
-	m.err = errors.New("connection refused")
+	m.fail(errors.New("connection refused"))
 	s.report()
 	s.report()
 	if logs.Len() != 1 {
 		t.Errorf("%d lines in the log, want one", logs.Len())
 	}
-	m.err, d.summary = nil, "other"
+	m.fail(nil)
+	d.set("other", nil)
 	s.report()
 	if diff := cmp.Diff([]string{"WATCHDOG=1\nSTATUS=other"}, m.take()); diff != "" {
 		t.Error(diff)
