@@ -31,6 +31,8 @@ var confined = map[string][]string{
 	"github.com/knadh/koanf":        {"cmd/internal/config"},
 	"go.etcd.io/bbolt":              {"checkpoint"},
 	"github.com/spf13/cobra":        {"cmd/aictail"},
+	"github.com/spf13/pflag":        {"cmd/aictail"},
+	"github.com/coreos/go-systemd":  {"cmd/internal/supervise"},
 	"testing":                       {"tests"},
 	"github.com/google/go-cmp":      {"tests"},
 	"github.com/segmentio/kafka-go": {"sinks/kafka", "tests"},
