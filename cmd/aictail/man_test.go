@@ -38,7 +38,7 @@ func TestManPage(t *testing.T) {
 	if commands < 9 {
 		t.Errorf("only %d commands checked", commands)
 	}
-	if strings.Contains(text, "aictail man") || strings.Contains(text, "Exit codes: 0 done") {
+	if strings.Contains(text, "aictail man") || strings.Contains(text, "Exit codes: 0 done, 1 failed") {
 		t.Error("the page holds what is hidden, or the exit codes twice")
 	}
 
