@@ -31,6 +31,7 @@ var confined = map[string][]string{
 	"github.com/knadh/koanf":   {"cmd/internal/config"},
 	"go.etcd.io/bbolt":         {"checkpoint"},
 	"github.com/spf13/cobra":   {"cmd/aictail"},
+	"github.com/elastic":       {"sinks/elasticsearch"},
 	"testing":                  {"tests"},
 	"github.com/google/go-cmp": {"tests"},
 	"pgregory.net/rapid":       {"tests"},
