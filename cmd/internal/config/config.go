@@ -14,8 +14,8 @@
 // holds for one of them, a method of Tenant gives the answer (tenant.go): callers do
 // not put it together themselves.
 //
-// A relative api_key_file or api_secret_file starts at the folder of the
-// configuration file, since it belongs to it. A relative data_dir or sink path
+// A relative api_key_file, or any other file with secrets or certificates, starts at
+// the folder of the configuration file, since it belongs to it. A relative data_dir or sink path
 // starts at the working directory of the process, as it does for any program
 // that is told where to write.
 //
@@ -167,10 +167,10 @@ type Sink struct {
 	Type string      `config:"type"`
 	_    unsupported `config:"where"`
 
-	File *FileSink   `type:"file"`
-	_    unsupported `type:"kafka"`
-	_    unsupported `type:"elasticsearch"`
-	_    unsupported `type:"splunk_hec"`
+	File          *FileSink          `type:"file"`
+	Elasticsearch *ElasticsearchSink `type:"elasticsearch"`
+	_             unsupported        `type:"kafka"`
+	_             unsupported        `type:"splunk_hec"`
 }
 
 // FileSink writes NDJSON files.

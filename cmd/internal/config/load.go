@@ -73,6 +73,11 @@ func readSecrets(cfg *Config, folder string, c *collector) {
 		f.read("api_secret", &t.APISecret, c)
 		cfg.Tenants[name] = t
 	}
+	for name, s := range cfg.Sinks {
+		if s.Elasticsearch != nil {
+			s.Elasticsearch.readSecrets(below("sinks", name), folder, c)
+		}
+	}
 }
 
 // secretFile is a file that holds a secret.

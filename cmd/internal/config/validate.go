@@ -56,6 +56,9 @@ func validate(cfg *Config, c *collector) []Problem {
 		if file := cfg.Sinks[name].File; file != nil {
 			v.fileSink(below("sinks", name), file)
 		}
+		if es := cfg.Sinks[name].Elasticsearch; es != nil {
+			v.elasticsearchSink(below("sinks", name), es)
+		}
 		v.name("sinks", name)
 	}
 	v.sharedPaths(cfg.Sinks)

@@ -13,6 +13,7 @@ import (
 	"aictail/cmd/internal/config"
 	"aictail/sinks"
 	"aictail/sinks/deliver"
+	"aictail/sinks/elasticsearch"
 	"aictail/sinks/file"
 )
 
@@ -61,7 +62,7 @@ func (s *Service) buildSinks() error {
 
 // newSink makes the sink of the configured type. A new type is one case here.
 func (s *Service) newSink(name string, c config.Sink, k *sink) (sinks.Sink, error) {
-	switch { //nolint:gocritic // one case per type of sink; more will come
+	switch {
 	case c.File != nil:
 		f, err := file.New(file.Config{
 			Path: c.File.Path, Format: c.File.Format,
@@ -75,6 +76,25 @@ func (s *Service) newSink(name string, c config.Sink, k *sink) (sinks.Sink, erro
 		}
 		k.reopen = f.Reopen
 		return f, nil
+	case c.Elasticsearch != nil:
+		return newElasticsearch(c.Elasticsearch, s.log.With(zap.String("sink", name)))
 	}
 	return nil, fmt.Errorf("type %q is not known", c.Type)
+}
+
+func newElasticsearch(c *config.ElasticsearchSink, log *zap.Logger) (sinks.Sink, error) {
+	e, err := elasticsearch.New(elasticsearch.Config{
+		URLs: c.URLs, CloudID: c.CloudID,
+		APIKey: c.APIKey.Value(), Username: c.Username, Password: c.Password.Value(),
+		TLS: elasticsearch.TLS{
+			CAFile: c.TLS.CAFile, CAFingerprint: c.TLS.CAFingerprint,
+			CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile, ServerName: c.TLS.ServerName,
+		},
+		DataStream: c.DataStream, Index: c.Index, Pipeline: c.Pipeline, Format: c.Format,
+		Setup: c.Setup.Enabled, Timeout: c.Timeout, MaxBody: int64(c.MaxBody),
+	}, elasticsearch.Deps{Log: log})
+	if err != nil {
+		return nil, err // not e: an interface with a nil pointer in it is not nil
+	}
+	return e, nil
 }
