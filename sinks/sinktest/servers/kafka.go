@@ -101,17 +101,24 @@ func (b *Broker) launch(t testing.TB) {
 		SASLTLS:      loopback(reservePort(t, cache)),
 		Certificates: certificates,
 	}
-	config := filepath.Join(dir, "server.properties")
+	config := filepath.Join(dir, kafkaKind.config)
 	if err := b.writeConfig(dir, config); err != nil {
 		t.Fatal(err)
 	}
-	java := append([]string{"-Xms64m", "-Xmx512m"}, kafkaKind.javaPath(b.server.home)...)
+	java, err := b.server.javaArgs(dir, "512m")
+	if err != nil {
+		t.Fatal(err)
+	}
+	java = append(java, "-Dorg.slf4j.simpleLogger.showDateTime=true",
+		// It prints all settings, several times.
+		"-Dorg.slf4j.simpleLogger.log.org.apache.kafka.common.config=warn",
+		"-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaConfig=warn")
 	if err := command(t.Context(), dir, b.server.jdk.java(), append(slices.Clone(java), b.formatArgs(config)...)...); err != nil {
 		t.Fatalf("format the folder of Kafka: %v", err)
 	}
 	b.process = &process{
 		name: fmt.Sprintf("Kafka broker %d", b.node), logFile: filepath.Join(dir, "server.log"),
-		program: b.server.jdk.java(), args: append(java, "kafka.Kafka", config), ready: b.ready,
+		program: b.server.jdk.java(), args: append(java, "kafka.Kafka", config), ready: b.ready, patience: patience,
 	}
 	b.process.run(t)
 }
@@ -195,18 +202,31 @@ func (b *Broker) mustBeOurs(t testing.TB) {
 // Kill ends the broker with SIGKILL.
 func (b *Broker) Kill(t testing.TB) {
 	t.Helper()
-	end(t, b.process, (*process).kill)
+	b.process.do(t, (*process).kill)
 }
 
 // Stop ends the broker in good order.
 func (b *Broker) Stop(t testing.TB) {
 	t.Helper()
-	end(t, b.process, (*process).stop)
+	b.process.do(t, (*process).stop)
 }
 
 // Start starts the broker again after Kill or Stop, with the same data and at
 // the same addresses. It returns when the broker answers.
 func (b *Broker) Start(t testing.TB) {
 	t.Helper()
-	startAgain(t, b.process)
+	b.process.do(t, (*process).startAgain)
+}
+
+// Pause has the broker stand still: it keeps its connections and its ports and
+// answers nothing until Resume.
+func (b *Broker) Pause(t testing.TB) {
+	t.Helper()
+	b.process.do(t, (*process).pause)
+}
+
+// Resume has the broker go on after Pause.
+func (b *Broker) Resume(t testing.TB) {
+	t.Helper()
+	b.process.do(t, (*process).resume)
 }

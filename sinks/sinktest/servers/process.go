@@ -15,9 +15,6 @@ import (
 	"time"
 )
 
-// stopTimeout is how long a server may take to end in good order.
-const stopTimeout = 30 * time.Second
-
 // process is a server that can be ended and started again. It is not for
 // concurrent use.
 type process struct {
@@ -28,9 +25,11 @@ type process struct {
 	// ready returns nil when the server answers.
 	ready func(ctx context.Context) error
 
-	// pid is 0 while the server is down.
+	// patience is how long it may take to answer and to end.
+	patience time.Duration
+
 	pid int
-	// ended is closed when the process is gone.
+	// ended is closed when the process is gone; nil before the first start.
 	ended chan struct{}
 }
 
@@ -39,24 +38,45 @@ type process struct {
 func (p *process) run(t testing.TB) {
 	t.Helper()
 	t.Cleanup(func() {
-		_ = p.kill()
+		if p.running() {
+			_ = p.kill()
+		}
 		if t.Failed() {
 			t.Logf("the last of the log of %s:\n%s", p.name, p.log())
 		}
 	})
-	p.start(t)
+	p.do(t, (*process).startAgain)
 }
 
-func (p *process) start(t testing.TB) {
+// do does something with a server, unless it is somebody else's (nil).
+func (p *process) do(t testing.TB, what func(*process) error) {
 	t.Helper()
-	if p.pid != 0 {
-		t.Fatalf("%s runs already", p.name)
+	if p == nil {
+		t.Skip("needs a server that the test started: the one given may not be ended or started")
+	}
+	if err := what(p); err != nil {
+		t.Fatalf("%s: %v", p.name, err)
+	}
+}
+
+// startAgain starts the process and waits until it answers.
+func (p *process) startAgain() error {
+	if p.running() {
+		return errors.New("it runs already")
 	}
 	if err := p.spawn(); err != nil {
-		t.Fatalf("start %s: %v", p.name, err)
+		return err
 	}
-	if err := p.await(t.Context()); err != nil {
-		t.Fatalf("%s did not start: %v\n%s", p.name, err, lastLines(p.log(), 20))
+	return p.await()
+}
+
+// running says whether the process is there.
+func (p *process) running() bool {
+	select {
+	case <-p.ended:
+		return false
+	default:
+		return p.ended != nil
 	}
 }
 
@@ -92,10 +112,10 @@ func (p *process) spawn() error {
 }
 
 // await waits until the server answers.
-func (p *process) await(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+func (p *process) await() error {
+	ctx, cancel := context.WithTimeout(context.Background(), p.patience)
 	defer cancel()
-	tick := time.NewTicker(100 * time.Millisecond)
+	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		err := p.ready(ctx)
@@ -104,42 +124,47 @@ func (p *process) await(ctx context.Context) error {
 		}
 		select {
 		case <-p.ended:
-			p.pid = 0
-			return errors.New("the process ended")
+			return errors.New("it did not start")
 		case <-ctx.Done():
-			return fmt.Errorf("no answer within %v: %w", startTimeout, err)
+			return fmt.Errorf("no answer within %v of its start: %w", p.patience, err)
 		case <-tick.C:
 		}
 	}
 }
 
+// signal sends a signal to the process and what it started. It is an error if
+// the process is gone.
+func (p *process) signal(s syscall.Signal) error {
+	if !p.running() {
+		return errors.New("it does not run")
+	}
+	return syscall.Kill(-p.pid, s)
+}
+
 // kill ends the process at once, as a crash does, and waits until it is gone.
 func (p *process) kill() error {
-	if p.pid == 0 {
-		return nil
+	err := p.signal(syscall.SIGKILL)
+	if err == nil {
+		<-p.ended
 	}
-	err := syscall.Kill(-p.pid, syscall.SIGKILL)
-	<-p.ended
-	p.pid = 0
 	return err
 }
 
 // stop ends the process in good order.
 func (p *process) stop() error {
-	if p.pid == 0 {
-		return nil
-	}
-	if err := syscall.Kill(p.pid, syscall.SIGTERM); err != nil {
-		return errors.Join(err, p.kill())
+	if err := p.signal(syscall.SIGTERM); err != nil {
+		return err
 	}
 	select {
 	case <-p.ended:
-		p.pid = 0
 		return nil
-	case <-time.After(stopTimeout):
-		return errors.Join(fmt.Errorf("%s was still there %v after SIGTERM", p.name, stopTimeout), p.kill())
+	case <-time.After(p.patience):
+		return errors.Join(fmt.Errorf("still there %v after SIGTERM", p.patience), p.kill())
 	}
 }
+
+func (p *process) pause() error  { return p.signal(syscall.SIGSTOP) }
+func (p *process) resume() error { return p.signal(syscall.SIGCONT) }
 
 // log returns the last lines of the server's log.
 func (p *process) log() []byte {
@@ -163,24 +188,4 @@ func (p *process) log() []byte {
 func lastLines(text []byte, n int) []byte {
 	lines := bytes.Split(bytes.TrimRight(text, "\n"), []byte("\n"))
 	return bytes.Join(lines[max(0, len(lines)-n):], []byte("\n"))
-}
-
-// end ends a server that the test started, with how.
-func end(t testing.TB, p *process, how func(*process) error) {
-	t.Helper()
-	if p == nil {
-		t.Skip("needs a server that the test started: it is to be ended")
-	}
-	if err := how(p); err != nil {
-		t.Fatalf("end %s: %v", p.name, err)
-	}
-}
-
-// startAgain starts a server that was ended.
-func startAgain(t testing.TB, p *process) {
-	t.Helper()
-	if p == nil {
-		t.Skip("needs a server that the test started: it is to be started again")
-	}
-	p.start(t)
 }

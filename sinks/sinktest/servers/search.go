@@ -56,26 +56,30 @@ func startSearch(t testing.TB, k kind, opts SearchOptions) *Search {
 		}
 		return &Search{url: strings.TrimRight(url, "/")}
 	}
+	if opts.Heap == "" {
+		opts.Heap = "512m"
+	}
 	server := k.install(t)
 	dir := t.TempDir()
 	cache := filepath.Dir(server.home)
 	port := reservePort(t, cache)
-	if err := writeSearchConfig(dir, searchSettings(dir, port, reservePort(t, cache), opts)); err != nil {
+	config := filepath.Join(dir, "config")
+	if err := writeSearchConfig(filepath.Join(config, k.config), searchSettings(dir, port, reservePort(t, cache), opts)); err != nil {
 		t.Fatal(err)
 	}
-	if opts.Heap == "" {
-		opts.Heap = "512m"
+	args, err := server.javaArgs(dir, opts.Heap)
+	if err != nil {
+		t.Fatal(err)
 	}
-	args := append([]string{"-Xms128m", "-Xmx" + opts.Heap}, k.javaPath(server.home)...)
-	if k.modular {
-		args = append(args, k.launcher, server.home, filepath.Join(dir, "config"))
+	if args = append(args, k.launcher); k.modular {
+		args = append(args, server.home, config)
 	} else {
-		args = append(args, k.launcher, dir, filepath.Join(dir, "config", "elasticsearch.yml"))
+		args = append(args, dir, filepath.Join(config, k.config))
 	}
 	s := &Search{url: "http://" + loopback(port)}
 	s.process = &process{
 		name: k.profile, logFile: filepath.Join(dir, "server.log"),
-		program: server.jdk.java(), args: args, ready: s.ready,
+		program: server.jdk.java(), args: args, ready: s.ready, patience: patience,
 	}
 	s.process.run(t)
 	return s
@@ -108,19 +112,20 @@ rootLogger.level = info
 rootLogger.appenderRef.console.ref = console
 `
 
-func writeSearchConfig(dir string, settings map[string]string) error {
-	config := filepath.Join(dir, "config")
-	if err := os.Mkdir(config, 0o755); err != nil {
+// writeSearchConfig writes the server's settings, and beside them those of its
+// log.
+func writeSearchConfig(path string, settings map[string]string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
 	var yml strings.Builder
 	for _, key := range slices.Sorted(maps.Keys(settings)) {
 		fmt.Fprintf(&yml, "%s: %q\n", key, settings[key])
 	}
-	if err := os.WriteFile(filepath.Join(config, "log4j2.properties"), []byte(searchLogging), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(filepath.Dir(path), "log4j2.properties"), []byte(searchLogging), 0o644); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(config, "elasticsearch.yml"), []byte(yml.String()), 0o644)
+	return os.WriteFile(path, []byte(yml.String()), 0o644)
 }
 
 // ready asks for the health of the cluster: the primary shards of all indices
@@ -149,18 +154,31 @@ func (s *Search) URL() string { return s.url }
 // Kill ends the server with SIGKILL.
 func (s *Search) Kill(t testing.TB) {
 	t.Helper()
-	end(t, s.process, (*process).kill)
+	s.process.do(t, (*process).kill)
 }
 
 // Stop ends the server in good order.
 func (s *Search) Stop(t testing.TB) {
 	t.Helper()
-	end(t, s.process, (*process).stop)
+	s.process.do(t, (*process).stop)
 }
 
 // Start starts the server again after Kill or Stop, with the same data and at
 // the same address. It returns when the server answers.
 func (s *Search) Start(t testing.TB) {
 	t.Helper()
-	startAgain(t, s.process)
+	s.process.do(t, (*process).startAgain)
+}
+
+// Pause has the server stand still: it keeps its connections and its port and
+// answers nothing until Resume.
+func (s *Search) Pause(t testing.TB) {
+	t.Helper()
+	s.process.do(t, (*process).pause)
+}
+
+// Resume has the server go on after Pause.
+func (s *Search) Resume(t testing.TB) {
+	t.Helper()
+	s.process.do(t, (*process).resume)
 }

@@ -22,6 +22,7 @@ import (
 	"context"
 	"embed"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 )
@@ -33,9 +34,9 @@ const (
 	cacheVar = "TEST_SERVERS_CACHE"
 )
 
-// startTimeout is how long a server may take until it answers. On an idle
-// machine it takes 2 to 6 seconds; CI machines are small and busy.
-const startTimeout = 2 * time.Minute
+// patience is how long a server may take until it answers, and until it has
+// ended. On an idle machine it takes 2 to 6 seconds; CI machines are small and busy.
+const patience = 2 * time.Minute
 
 // recipes is what the servers are prepared from; see prepare.
 //
@@ -54,13 +55,24 @@ type kind struct {
 	launcher string
 	// modular servers must be on the module path.
 	modular bool
+	// config is the name that the server gives its configuration.
+	config string
 }
 
 var (
-	kafkaKind  = kind{profile: "kafka", addressVar: "TEST_KAFKA", java: 17}
-	elastic8   = kind{profile: "elasticsearch-8", addressVar: "TEST_ELASTICSEARCH_8", java: 17, launcher: "Elasticsearch8", modular: true}
-	elastic9   = kind{profile: "elasticsearch-9", addressVar: "TEST_ELASTICSEARCH_9", java: 21, launcher: "Elasticsearch9", modular: true}
-	openSearch = kind{profile: "opensearch", addressVar: "TEST_OPENSEARCH", java: 21, launcher: "OpenSearch"}
+	kafkaKind = kind{profile: "kafka", addressVar: "TEST_KAFKA", java: 17, config: "server.properties"}
+	elastic8  = kind{
+		profile: "elasticsearch-8", addressVar: "TEST_ELASTICSEARCH_8", java: 17,
+		launcher: "Elasticsearch8", modular: true, config: "elasticsearch.yml",
+	}
+	elastic9 = kind{
+		profile: "elasticsearch-9", addressVar: "TEST_ELASTICSEARCH_9", java: 21,
+		launcher: "Elasticsearch9", modular: true, config: "elasticsearch.yml",
+	}
+	openSearch = kind{
+		profile: "opensearch", addressVar: "TEST_OPENSEARCH", java: 21,
+		launcher: "OpenSearch", config: "opensearch.yml",
+	}
 )
 
 // external returns the address of the running server that the environment
@@ -81,6 +93,22 @@ type installed struct {
 	kind
 	home string
 	jdk  jdk
+}
+
+// javaArgs are the arguments for the Java of a server whose folder is dir, up to
+// the main class. Half of the time of a start goes into compiling what a test
+// runs a few times, so the optimising compiler is off.
+func (s installed) javaArgs(dir, heap string) ([]string, error) {
+	temp := filepath.Join(dir, "tmp")
+	if err := os.MkdirAll(temp, 0o755); err != nil {
+		return nil, err
+	}
+	return append([]string{
+		"-Xms64m", "-Xmx" + heap, "-XX:+ExitOnOutOfMemoryError",
+		"-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
+		// Nothing is left outside the folder, also after kill -9.
+		"-XX:-UsePerfData", "-Djava.io.tmpdir=" + temp,
+	}, s.javaPath(s.home)...), nil
 }
 
 // install finds a Java for the server and prepares its files.
