@@ -13,7 +13,7 @@ import (
 // given the server's own port, and the server could not start again.
 const (
 	firstPort = 20000
-	lastPort  = 32000
+	lastPort  = 22000
 )
 
 // reservePort returns a loopback port that no other test uses, in any process,
