@@ -46,8 +46,8 @@ func jdkHomes() []string {
 		homes = append(homes, found...)
 	}
 	if java, err := exec.LookPath("java"); err == nil {
-		if real, err := filepath.EvalSymlinks(java); err == nil {
-			homes = append(homes, filepath.Dir(filepath.Dir(real)))
+		if program, err := filepath.EvalSymlinks(java); err == nil {
+			homes = append(homes, filepath.Dir(filepath.Dir(program)))
 		}
 	}
 	return homes
