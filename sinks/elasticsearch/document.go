@@ -70,18 +70,17 @@ func appendDocument(dst []byte, e *aictail.Event, id []byte, f form) []byte {
 		dst = append(dst, ',')
 	}
 	if layout.key == (aictail.Span{}) {
-		return append(dst, e.Raw[layout.members:]...)
+		return append(dst, e.Raw[1:]...)
 	}
-	dst = append(dst, e.Raw[layout.members:layout.key.Start]...)
+	dst = append(dst, e.Raw[1:layout.key.Start]...)
 	dst = append(dst, `"message"`...)
 	return append(dst, e.Raw[layout.key.End:]...)
 }
 
 // layout is where an event's Raw is taken apart.
 type layout struct {
-	members int          // where what follows the opening brace begins
-	empty   bool         // there are no members
-	key     aictail.Span // the key "payload" with its quotes, if it becomes "message"
+	empty bool         // there are no members
+	key   aictail.Span // the key "payload" with its quotes, if it becomes "message"
 }
 
 // layoutOf reports false for an event that has only the form of text: its Raw is
@@ -92,11 +91,7 @@ func layoutOf(e *aictail.Event) (layout, bool) {
 	if len(raw) < 2 || raw[0] != '{' || bytes.IndexByte(raw, '\n') >= 0 || tooDeep(raw) {
 		return layout{}, false
 	}
-	l := layout{members: 1}
-	for l.members < len(raw) && isSpace(raw[l.members]) {
-		l.members++
-	}
-	l.empty = l.members < len(raw) && raw[l.members] == '}'
+	l := layout{empty: bytes.HasPrefix(bytes.TrimLeft(raw[1:], " \t\r"), []byte{'}'})}
 	payload := e.PayloadBytes()
 	if len(payload) == 0 {
 		return l, !namesOurs(raw, raw)

@@ -165,6 +165,10 @@ func (f *fake) template(w http.ResponseWriter, r *http.Request) {
 	if body == nil {
 		return
 	}
+	if name != strings.ToLower(name) {
+		fail(w, 400, "invalid_index_template_exception", "index_template ["+name+"] invalid, cause [Validation Failed: 1: name must be lower cased;]")
+		return
+	}
 	properties := dig(body, "template", "mappings", "properties")
 	for field, v := range properties {
 		typ, _ := v.(map[string]any)["type"].(string)

@@ -126,10 +126,10 @@ func (t *target) placeholder(name string) (part, error) {
 // pattern returns what matches every name of the target, for an index template.
 func (t *target) pattern() string { return placeholders.ReplaceAllString(t.text, "*") }
 
-// label returns the target as part of the name of a template or policy: other
-// targets have other labels.
+// label returns the name of the target's template and policy, which must be in small
+// letters: other targets have other labels.
 func (t *target) label() string {
-	return "aictail-" + strings.NewReplacer("{", "", "}", "").Replace(t.text)
+	return "aictail-" + strings.ToLower(strings.NewReplacer("{", "", "}", "").Replace(t.text))
 }
 
 // of returns the name of the event's index or data stream. It depends on nothing but

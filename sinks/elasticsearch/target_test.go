@@ -109,7 +109,7 @@ func TestPatternAndLabel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := fmt.Sprint(target.pattern(), " ", target.label()), "aic-*-* aictail-aic-source-yyyy.MM"; got != want {
+	if got, want := fmt.Sprint(target.pattern(), " ", target.label()), "aic-*-* aictail-aic-source-yyyy.mm"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
