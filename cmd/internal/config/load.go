@@ -56,6 +56,7 @@ func parse(path string, data []byte, env []string) (*Config, error) {
 	d := &decoder{collector: c, env: vars}
 	d.group("", k.Raw(), reflect.ValueOf(cfg).Elem())
 	readSecrets(cfg, filepath.Dir(path), c)
+	readNoise(&cfg.Filter, filepath.Dir(path), c)
 	cfg.Warnings = validate(cfg, c)
 	if err := c.err(path); err != nil {
 		return nil, err
@@ -73,9 +74,14 @@ func readSecrets(cfg *Config, folder string, c *collector) {
 		f.read("api_secret", &t.APISecret, c)
 		cfg.Tenants[name] = t
 	}
-	for name, s := range cfg.Sinks {
-		if s.Elasticsearch != nil {
-			s.Elasticsearch.readSecrets(below("sinks", name), folder, c)
+	for name, sink := range cfg.Sinks {
+		if hec := sink.SplunkHEC; hec != nil {
+			f := secretFile{key: below(below("sinks", name), "token_file"), path: hec.TokenFile, folder: folder}
+			f.read("token", &hec.Token, c)
+			hec.TLS.resolve(folder)
+		}
+		if sink.Elasticsearch != nil {
+			sink.Elasticsearch.readSecrets(below("sinks", name), folder, c)
 		}
 	}
 }

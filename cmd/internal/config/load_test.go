@@ -40,6 +40,7 @@ func minimalConfig() *Config {
 	cfg.Tenants = map[string]Tenant{"prod": tenant}
 	sink := Sink{Type: "file", File: &FileSink{Path: "out/{source}.ndjson"}}
 	sink.File.setDefaults()
+	sink.setTypeDefaults("file")
 	cfg.Sinks = map[string]Sink{"archive": sink}
 	return cfg
 }
@@ -92,13 +93,21 @@ tenants:
       am-core: {sweep: {mode: gaps}}
       idm-access: {sweep: {settle: 1m}}
       idm-activity: {sweep: {settle: 60s, mode: off}}
-filter: {redact: [{preset: secrets}]}
+filter:
+  redact: [{preset: secrets}]
+  drop: ['/payload/level eq "DEBUG"', {when: '/a/${NOTHING}b pr'}, {name: ping, when: '/payload/http/request/path co "/ping"'}]
+  noise: [default, org.example.Foo$Bar, scripts]
+  levels: {am-core: WARNING}
+  sample: [{when: '/source eq "am-core"', keep: 0.01}, {name: half, when: 'true', keep: 0.5}]
 journal: {max_size: "${MAX}", retain: 1d12h}
 sinks:
   a:
     type: file
     path: '/x/{tenant}/{source}-{date}.ndjson'
+    where: '!(/source eq "am-core")'
     rotate: {max_size: 512MiB, every: 30d, keep: 7, compress: zstd}
+    batch: {max_bytes: 1MiB, max_age: 2s}
+    dead_letters: {max_size: 1GiB}
 `
 	got, err := parse("aictail.yaml", []byte(text), []string{"MAX=20GB", "NOTHING="})
 	if err != nil {
@@ -116,9 +125,17 @@ sinks:
 				"am-core": {Sweep{Mode: "gaps"}}, "idm-access": {Sweep{Settle: time.Minute}}, "idm-activity": {Sweep{"off", time.Minute}},
 			},
 		}},
-		Filter:  Filter{Redact: []RedactRule{{Preset: "secrets"}}},
+		Filter: Filter{
+			Redact: []RedactRule{{Preset: "secrets"}},
+			Drop: []DropRule{
+				{When: `/payload/level eq "DEBUG"`}, {When: `/a/b pr`}, {Name: "ping", When: `/payload/http/request/path co "/ping"`},
+			},
+			Noise:  []string{"default", "org.example.Foo$Bar", "scripts"},
+			Levels: map[string]string{"am-core": "WARNING"},
+			Sample: []SampleRule{{When: `/source eq "am-core"`, Keep: 0.01}, {Name: "half", When: "true", Keep: 0.5}},
+		},
 		Journal: Journal{MaxSize: 20e9, Retain: 36 * time.Hour},
-		Sinks: map[string]Sink{"a": {Type: "file", File: &FileSink{
+		Sinks: map[string]Sink{"a": {Type: "file", Where: `!(/source eq "am-core")`, Batch: Batch{5000, 1 << 20, 2 * time.Second}, DeadLetters: DeadLetters{1 << 30}, File: &FileSink{
 			Path: "/x/{tenant}/{source}-{date}.ndjson", Format: "raw",
 			Rotate: Rotate{MaxSize: 512 << 20, Every: 720 * time.Hour, Keep: 7, Compress: "zstd"},
 		}}},
@@ -126,6 +143,52 @@ sinks:
 	got.Warnings = nil // TestWarnings has them
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestSplunkHEC(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "token"), []byte("token-1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const text = `
+sinks:
+  a:
+    type: splunk_hec
+    urls: [http://localhost:8088/, 'https://proxy.example.com/splunk/']
+    token_file: token
+    acknowledge: true
+    ack_timeout: 10m
+    index: aic-{source}
+    source: 'aictail:{tenant}:{source}'
+    sourcetype: _json
+    host: h
+    timeout: 90s
+    max_body: 512KiB
+    compression: none
+    tls: {ca_file: ca.pem, cert_file: sub/cert.pem, key_file: /etc/key.pem, server_name: splunk}
+  b: {type: splunk_hec, url: https://http-inputs-x.splunkcloud.com, token: token-2, acknowledge: true}
+`
+	minimal, _, _ := strings.Cut(minimal, "\nsinks:")
+	cfg, err := parse(filepath.Join(dir, "x.yaml"), []byte(minimal+text), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &SplunkHECSink{
+		URLs:  []string{"http://localhost:8088", "https://proxy.example.com/splunk"},
+		Token: NewSecret("token-1"), TokenFile: "token", Acknowledge: true, AckTimeout: 10 * time.Minute,
+		Index: "aic-{source}", Source: "aictail:{tenant}:{source}", Sourcetype: "_json", Host: "h", Format: "raw",
+		Timeout: 90 * time.Second, MaxBody: 512 << 10, Compression: "none",
+		TLS: ClientTLS{CAFile: filepath.Join(dir, "ca.pem"), CertFile: filepath.Join(dir, "sub/cert.pem"), KeyFile: "/etc/key.pem", ServerName: "splunk"},
+	}
+	if diff := cmp.Diff(want, cfg.Sinks["a"].SplunkHEC); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if got := cfg.Sinks["b"].SplunkHEC.Addresses(); len(got) != 1 || got[0] != "https://http-inputs-x.splunkcloud.com" {
+		t.Errorf("got %v", got)
+	}
+	if len(cfg.Warnings) != 1 || cfg.Warnings[0].Key != "sinks.b.acknowledge" {
+		t.Errorf("got the warnings %v", cfg.Warnings)
 	}
 }
 
@@ -200,7 +263,7 @@ func TestExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := Load(file, []string{"AIC_API_KEY=key-1", "AIC_API_SECRET=secret-1", "ES_API_KEY=es-key-1"})
+	cfg, err := Load(file, []string{"AIC_API_KEY=key-1", "AIC_API_SECRET=secret-1", "SPLUNK_HEC_TOKEN=token-1", "ES_API_KEY=es-key-1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,24 +272,35 @@ func TestExample(t *testing.T) {
 	prod.Sources = []string{"am-access", "am-authentication", "idm-access,idm-activity"}
 	prod.SourceOptions = map[string]SourceOptions{}
 	want.Tenants["prod"] = prod
+	want.Filter.Drop, want.Filter.Levels, want.Filter.Sample = []DropRule{}, map[string]string{}, []SampleRule{}
 	want.Sinks["archive"].File.Path = "/var/log/aictail/{tenant}/{source}.ndjson"
-	search := &ElasticsearchSink{URLs: []string{"https://elasticsearch.example.com:9200"}, APIKey: NewSecret("es-key-1"), Index: "aic-{source}-{yyyy.MM}"}
-	search.setDefaults()
-	want.Sinks["search"] = Sink{Type: "elasticsearch", Elasticsearch: search}
+	siem := Sink{Type: "splunk_hec", SplunkHEC: &SplunkHECSink{URL: "https://splunk.example.com:8088", Token: NewSecret("token-1")}}
+	siem.SplunkHEC.setDefaults()
+	siem.setTypeDefaults("splunk_hec")
+	want.Sinks["siem"] = siem
+	search := Sink{Type: "elasticsearch", Elasticsearch: &ElasticsearchSink{
+		URLs: []string{"https://elasticsearch.example.com:9200"}, APIKey: NewSecret("es-key-1"), Index: "aic-{source}-{yyyy.MM}",
+	}}
+	search.Elasticsearch.setDefaults()
+	search.setTypeDefaults("elasticsearch")
+	want.Sinks["search"] = search
 	if diff := cmp.Diff(want, cfg); diff != "" {
 		t.Errorf("the example shows other values than the defaults (-default +example)\n%s", diff)
 	}
 
-	shown := func(k key) bool {
+	shown := func(path string, k key) bool {
 		// A key that cannot stand beside another one is shown in a comment.
 		prefix := `(?m)^ *(- )?`
-		if strings.HasSuffix(k.name, "_file") {
+		if strings.HasPrefix(path, "filter.drop.") || strings.HasPrefix(path, "filter.sample.") {
+			prefix = `(?m)^ *#   .*\b` // nothing is dropped unless somebody says so
+		}
+		if strings.HasSuffix(k.name, "_file") || k.name == "urls" {
 			prefix = `(?m)^ *# `
 		}
 		return regexp.MustCompile(prefix + k.name + `:`).Match(text)
 	}
 	eachKey("", reflect.TypeFor[Config](), func(path string, k key) {
-		if !k.unsupported() && !shown(k) {
+		if !k.unsupported() && !shown(path, k) {
 			t.Errorf("%s is not in the example", path)
 		}
 	})
@@ -453,6 +527,8 @@ func TestSecretsStayHidden(t *testing.T) {
 		"tenants: hunter2",
 		"log: hunter2",
 		"sinks: {siem: {type: splunk_hec, token: hunter2}}",
+		"sinks: {siem: {type: splunk_hec, token: 'hunter2 hunter2', url: 'https://user:hunter2@host', urls: ['http://host/hunter2']}}",
+		"sinks: {siem: {type: splunk_hec, token_file: hunter2, token: hunter2, tls: {ca_file: [hunter2]}}}",
 		"sinks: {siem: {token: hunter2}}",
 		"sinks: {search: {type: elasticsearch, urls: ['https://u:hunter2@es', hunter2], api_key: 'hunter2 hunter2', password: hunter2, cloud_id: hunter2}}",
 		"sinks: {search: {type: elasticsearch, api_key: hunter2, api_key_file: hunter2, tls: {ca_fingerprint: hunter2}}}",
@@ -460,6 +536,9 @@ func TestSecretsStayHidden(t *testing.T) {
 		"log: {level: '${PROBE}'}\nadmin: {listen: '${PROBE}'}\nfilter: {redact: [{preset: '${PROBE}'}]}",
 		"tenants: {prod: {sources: ['${PROBE} ']}}\nsinks: {siem: {type: '${PROBE}'}}",
 		"sinks: {siem: {type: file, path: '{${PROBE}}', format: '${PROBE}', rotate: {keep: '${PROBE}', compress: '${PROBE}'}}}",
+		"filter: {drop: ['${PROBE}', {when: '${PROBE}'}, {name: '${PROBE}', when: '/a eq ${PROBE}'}], noise: ['${PROBE} x', './${PROBE}'], levels: {am-core: '${PROBE}'}}",
+		"filter: {sample: [{name: '${PROBE}', when: '${PROBE}', keep: '${PROBE}'}]}",
+		"sinks: {siem: {type: file, path: x, where: '${PROBE}'}}\ntenants: {prod: {query_filter: '/a ${PROBE}'}}",
 		"<<: hunter2",
 		"a: 1\na: hunter2",
 	}
@@ -474,7 +553,7 @@ func TestSecretsStayHidden(t *testing.T) {
 	for _, name := range []string{
 		"TENANTS__PROD__API_KEY__X", "TENANTS__PROD__API_KEE", "TENANTS__PROD__URL", "TENANTS__PROD", "TENANTS__PROD__SOURCES",
 		"TENANTS__PROD__POLL__TIMEOUT", "TENANTS__PROD__START", "TENANTS__PROD__SWEEP__MODE", "TENANTS__PROD__SOURCE_OPTIONS__AM_CORE__SWEEP__SETTLE", "JOURNAL__MAX_SIZE", "LOG__LEVEL", "ADMIN__LISTEN", "SINKS__ARCHIVE__TYPE", "SINKS__ARCHIVE__ROTATE__KEEP",
-		"SINKS__ARCHIVE__TOKEN", "FILTER__REDACT", "FILTER__NOISE", "TENANTS__PROD__API_SECRET_FILE", "_", "", "LOG__",
+		"SINKS__ARCHIVE__TOKEN", "FILTER__REDACT", "FILTER__DROP", "FILTER__NOISE", "FILTER__SAMPLE", "FILTER__LEVELS__AM_CORE", "SINKS__ARCHIVE__WHERE", "TENANTS__PROD__QUERY_FILTER", "TENANTS__PROD__API_SECRET_FILE", "_", "", "LOG__",
 	} {
 		for _, value := range []string{probe + "!", "[" + probe + "?, {", "[{" + probe + "]", "[{preset: " + probe + "}]"} {
 			_, err := parse("x.yaml", []byte(minimal), []string{prefix + name + "=" + value})
