@@ -75,6 +75,13 @@ func (f *fake) inject(x fault) *fault {
 	return &x
 }
 
+// fired says how often a fault was met.
+func (f *fake) fired(x *fault) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return x.fired
+}
+
 // heal removes all faults.
 func (f *fake) heal() {
 	f.mu.Lock()

@@ -121,7 +121,7 @@ func TestAllNodesDown(t *testing.T) {
 
 // TestNodesTakeTurns has one node answer 503 to everything.
 func TestNodesTakeTurns(t *testing.T) {
-	ill := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }))
+	ill := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }))
 	defer ill.Close()
 	r := newRig(t, func(c *Config, _ *fake) { c.Setup = false; c.URLs = append(c.URLs, ill.URL) }).open()
 	var got []string
@@ -175,7 +175,7 @@ func TestNoFollow(t *testing.T) {
 		x := r.fake.inject(fault{times: 1, do: func(w http.ResponseWriter, req *http.Request, _ []byte) {
 			http.Redirect(w, req, other.URL+"/_bulk", status)
 		}})
-		if got := r.said(r.sink.Send(t.Context(), newEvents(1))); got != "refused" || x.fired != 1 {
+		if got := r.said(r.sink.Send(t.Context(), newEvents(1))); got != "refused" || r.fake.fired(x) != 1 {
 			t.Errorf("%d: %s", status, got)
 		}
 	}

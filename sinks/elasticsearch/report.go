@@ -81,6 +81,9 @@ func (r *report) err() error {
 		Kind: r.worst.Kind, Failed: r.failed,
 		Err: fmt.Errorf("%d of %d events were not taken, such as that at %d in the batch: %w", len(r.failed), len(r.events), r.worst.Index, r.worst.Err),
 	}
+	if e.Kind == sinks.Split {
+		e.Kind = sinks.Poison // no smaller batch helps: the events went alone
+	}
 	if r.whole != nil {
 		e.After = r.whole.After
 	}

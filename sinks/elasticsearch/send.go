@@ -96,7 +96,7 @@ func (s *Sink) deliver(ctx context.Context, r *report, pending []int, f form) []
 				zap.Int64("bytes", s.body.size), zap.Int64("from_now_on", s.limit))
 			continue
 		case err != nil && err.Kind == sinks.Split && len(r.events) > 1:
-			r.fail(part[0], sinks.Poison, errTooLarge)
+			r.fail(part[0], sinks.Split, errTooLarge)
 		case err != nil:
 			r.stop(part, err)
 		default:

@@ -172,7 +172,7 @@ func TestSetupRefused(t *testing.T) {
 			}
 			x := r.fake.inject(fault{path: tt.path, times: 1, do: tt.do})
 			err := r.sink.Open(t.Context(), sinks.Saved{})
-			if x.fired == 0 {
+			if r.fake.fired(x) == 0 {
 				t.Fatal("the fault did not fire")
 			}
 			if tt.text == "" {
