@@ -33,6 +33,7 @@ var confined = map[string][]string{
 	"github.com/spf13/cobra":        {"cmd/aictail"},
 	"github.com/spf13/pflag":        {"cmd/aictail"},
 	"github.com/coreos/go-systemd":  {"cmd/internal/supervise"},
+	"github.com/elastic":            {"sinks/elasticsearch"},
 	"testing":                       {"tests"},
 	"github.com/google/go-cmp":      {"tests"},
 	"github.com/segmentio/kafka-go": {"sinks/kafka", "tests"},

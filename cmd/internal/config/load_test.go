@@ -313,7 +313,7 @@ func TestExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := Load(file, []string{"AIC_API_KEY=key-1", "AIC_API_SECRET=secret-1", "SPLUNK_HEC_TOKEN=token-1"})
+	cfg, err := Load(file, []string{"AIC_API_KEY=key-1", "AIC_API_SECRET=secret-1", "SPLUNK_HEC_TOKEN=token-1", "ES_API_KEY=es-key-1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -328,6 +328,12 @@ func TestExample(t *testing.T) {
 	siem.SplunkHEC.setDefaults()
 	siem.setTypeDefaults("splunk_hec")
 	want.Sinks["siem"] = siem
+	search := Sink{Type: "elasticsearch", Elasticsearch: &ElasticsearchSink{
+		URLs: []string{"https://elasticsearch.example.com:9200"}, APIKey: NewSecret("es-key-1"), Index: "aic-{source}-{yyyy.MM}",
+	}}
+	search.Elasticsearch.setDefaults()
+	search.setTypeDefaults("elasticsearch")
+	want.Sinks["search"] = search
 	if diff := cmp.Diff(want, cfg); diff != "" {
 		t.Errorf("the example shows other values than the defaults (-default +example)\n%s", diff)
 	}
@@ -577,6 +583,8 @@ func TestSecretsStayHidden(t *testing.T) {
 		"sinks: {siem: {type: splunk_hec, token: 'hunter2 hunter2', url: 'https://user:hunter2@host', urls: ['http://host/hunter2']}}",
 		"sinks: {siem: {type: splunk_hec, token_file: hunter2, token: hunter2, tls: {ca_file: [hunter2]}}}",
 		"sinks: {siem: {token: hunter2}}",
+		"sinks: {search: {type: elasticsearch, urls: ['https://u:hunter2@es', hunter2], api_key: 'hunter2 hunter2', password: hunter2, cloud_id: hunter2}}",
+		"sinks: {search: {type: elasticsearch, api_key: hunter2, api_key_file: hunter2, tls: {ca_fingerprint: hunter2}}}",
 		"journal: {max_size: '${PROBE}', retain: '${PROBE}'}",
 		"log: {level: '${PROBE}'}\nadmin: {listen: '${PROBE}'}\nfilter: {redact: [{preset: '${PROBE}'}]}",
 		"tenants: {prod: {sources: ['${PROBE} ']}}\nsinks: {siem: {type: '${PROBE}'}}",
