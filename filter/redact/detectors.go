@@ -27,7 +27,8 @@ const (
 type gate int
 
 const (
-	// longRun: long runs, and runs that go on after a separator (digitsMayMatch).
+	// longRun: runs as long as a card number, and those before a separator that have
+	// three digits or begin with 0: others are days, hours, parts of addresses.
 	longRun gate = 1 << iota
 	// anyRun: every run at the beginning of a word that has one of the lengths in runs.
 	anyRun

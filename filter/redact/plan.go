@@ -25,6 +25,10 @@ type plan struct {
 	byLetters []finder
 	byNumber  []int
 	patterns  []int
+	// afterDigits are the bytes after a run of digits with which a number may go on.
+	afterDigits [256]bool
+	// everyRun is whether detectors look at short runs, too.
+	everyRun bool
 }
 
 // maxRun is the length of the longest run of digits that a detector asks for by length.
@@ -79,6 +83,7 @@ func (p *plan) seal() {
 			}
 		}
 		digits = digits || d.digits != 0
+		p.everyRun = p.everyRun || d.digits&^(longRun|afterLetters) != 0
 		if d.digits&afterLetter != 0 {
 			p.byLetter = append(p.byLetter, f)
 		}
@@ -91,6 +96,9 @@ func (p *plan) seal() {
 		if d.pattern != nil {
 			p.patterns = append(p.patterns, k)
 		}
+	}
+	for _, c := range []byte(" -.+)(%\\") {
+		p.afterDigits[c] = true
 	}
 	if digits {
 		for c := '0'; c <= '9'; c++ {

@@ -33,8 +33,14 @@ func (p *plan) next(t []byte, from, lo int) (match, int) {
 			for end < len(t) && isDigit(t[end]) {
 				end++
 			}
-			if m, k := p.atDigits(t, i, end, lo); m.end > 0 {
-				return m, k
+			// What follows tells in a few instructions that most runs of digits (in
+			// UUIDs, times, line numbers) are no part of anything.
+			n := end - i
+			if n >= minCardDigits || p.everyRun || n > 1 && i-1 > lo && isLetter(t[i-1]) && isLetter(t[i-2]) ||
+				end < len(t) && p.afterDigits[t[end]] && (n > 2 || c == '0') {
+				if m, k := p.atDigits(t, i, end, lo); m.end > 0 {
+					return m, k
+				}
 			}
 			i = end
 		default:
@@ -60,14 +66,17 @@ func (p *plan) atDigits(t []byte, i, end, lo int) (match, int) {
 			}
 		}
 	}
-	if digitsMayMatch(t, i, end, lo) {
-		for _, f := range p.byLongRun {
-			if m := f.find(t, i, lo); m.end > 0 {
-				return m, f.place
+	n := end - i
+	if n >= minCardDigits || end < len(t) && p.afterDigits[t[end]] && (n > 2 || t[i] == '0') {
+		if startsWord(t, i, lo) {
+			for _, f := range p.byLongRun {
+				if m := f.find(t, i, lo); m.end > 0 {
+					return m, f.place
+				}
 			}
 		}
 	}
-	if n := end - i; n <= maxRun && len(p.byAnyRun[n]) > 0 && startsWord(t, i, lo) {
+	if n <= maxRun && len(p.byAnyRun[n]) > 0 && startsWord(t, i, lo) {
 		for _, f := range p.byAnyRun[n] {
 			if m := f.find(t, i, lo); m.end > 0 {
 				return m, f.place
@@ -75,26 +84,6 @@ func (p *plan) atDigits(t []byte, i, end, lo int) (match, int) {
 		}
 	}
 	return match{}, 0
-}
-
-// digitsMayMatch tells in a few instructions that most runs of digits (in UUIDs,
-// times, line numbers) are neither the beginning of a card number nor of a
-// telephone number: either is long or goes on after a separator.
-func digitsMayMatch(t []byte, i, end, lo int) bool {
-	if end-i < minCardDigits {
-		if end == len(t) {
-			return false
-		}
-		switch t[end] {
-		case ' ', '-', '.', '+', ')', '(', '%', '\\':
-		default:
-			return false
-		}
-		if end-i < 3 && t[i] != '0' {
-			return false // days, hours, parts of addresses
-		}
-	}
-	return startsWord(t, i, lo)
 }
 
 // examine replaces all matches in t, of which the first trigger is at or after

@@ -43,7 +43,7 @@ func findPair(t []byte, sep separator, lo int) match {
 	for letters > lo && isDigit(t[letters-1]) {
 		letters--
 	}
-	if letters-lo < 3 || !endsLikeSecret(t[letters-2:letters]) {
+	if letters-lo < 3 || !endsLikeSecret(t[letters-3:letters]) {
 		return match{} // nearly always
 	}
 	start := backTo(t, nameEnd, lo, 2*maxName, isNameChar)
