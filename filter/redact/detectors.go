@@ -51,6 +51,8 @@ type detector struct {
 	// triggers are the bytes at which find is tried. They must be rare in logs:
 	// everything else is skipped without a call.
 	triggers string
+	// prev, if set, is the letter in lower case that stands before every trigger.
+	prev byte
 	// digits makes find be tried at the first digit of runs of digits.
 	digits gate
 	runs   []int // see anyRun
@@ -91,10 +93,10 @@ func table() []detector {
 	return []detector{
 		detectSecretKey:  {name: "secret_key", marker: markerSecret},
 		detectSecretText: {name: "secret_text", marker: markerSecret, triggers: "=:>@%\\", find: findSecretText},
-		{name: "private_key", marker: markerSecret, triggers: " +%", find: findPrivateKey},
-		{name: "jwt", marker: markerJWT, triggers: "J", find: findJWT},
-		{name: "bearer", marker: markerToken, triggers: " +%", find: findBearer},
-		{name: "basic", marker: markerSecret, triggers: " +%", find: findBasic},
+		{name: "private_key", marker: markerSecret, triggers: " +%", prev: 'n', find: findPrivateKey},
+		{name: "jwt", marker: markerJWT, triggers: "J", prev: 'y', find: findJWT},
+		{name: "bearer", marker: markerToken, triggers: " +%", prev: 'r', find: findBearer},
+		{name: "basic", marker: markerSecret, triggers: " +%", prev: 'c', find: findBasic},
 		{name: "sso_token", marker: markerToken, triggers: "Q*%", find: findSSOToken},
 		{name: "user_id", marker: markerUser, group: gdpr, joinable: true, triggers: "/,%", find: findUserID},
 		{name: "email", marker: markerEmail, group: personal, triggers: "@%\\", find: findEmail, partial: partialEmail},

@@ -39,6 +39,7 @@ const maxRun = 15
 type finder struct {
 	find  func(t []byte, i, lo int) match
 	place int
+	prev  byte // see detector
 }
 
 func newPlan(detectors []detector) *plan {
@@ -69,7 +70,7 @@ func (p *plan) seal() {
 	})
 	for _, k := range p.used {
 		d := &p.detectors[k]
-		f := finder{d.find, k}
+		f := finder{d.find, k, d.prev}
 		for _, c := range []byte(d.triggers) {
 			p.class[c] = trigger
 			p.byTrigger[c] = append(p.byTrigger[c], f)

@@ -20,6 +20,9 @@ func (p *plan) next(t []byte, from, lo int) (match, int) {
 		switch class[c] {
 		case trigger, backslash:
 			for _, f := range p.byTrigger[c] {
+				if f.prev != 0 && (i == lo || t[i-1]|0x20 != f.prev) {
+					continue
+				}
 				if m := f.find(t, i, lo); m.end > 0 {
 					return m, f.place
 				}
@@ -33,12 +36,27 @@ func (p *plan) next(t []byte, from, lo int) (match, int) {
 			for end < len(t) && isDigit(t[end]) {
 				end++
 			}
-			// What follows tells in a few instructions that most runs of digits (in
+			// The conditions tell in a few instructions that most runs of digits (in
 			// UUIDs, times, line numbers) are no part of anything.
 			n := end - i
-			if n >= minCardDigits || p.everyRun || n > 1 && i-1 > lo && isLetter(t[i-1]) && isLetter(t[i-2]) ||
-				end < len(t) && p.afterDigits[t[end]] && (n > 2 || c == '0') {
-				if m, k := p.atDigits(t, i, end, lo); m.end > 0 {
+			if n > 1 && i-1 > lo && isLetter(t[i-1]) && isLetter(t[i-2]) {
+				for _, f := range p.byLetters {
+					if m := f.find(t, i, lo); m.end > 0 {
+						return m, f.place
+					}
+				}
+			}
+			if n >= minCardDigits || end < len(t) && p.afterDigits[t[end]] && (n > 2 || c == '0') {
+				if i == lo || !isAlnum(t[i-1]) || afterEscape(t, i, lo) {
+					for _, f := range p.byLongRun {
+						if m := f.find(t, i, lo); m.end > 0 {
+							return m, f.place
+						}
+					}
+				}
+			}
+			if p.everyRun {
+				if m, k := p.atRun(t, i, end, lo); m.end > 0 {
 					return m, k
 				}
 			}
@@ -50,33 +68,16 @@ func (p *plan) next(t []byte, from, lo int) (match, int) {
 	return match{}, 0
 }
 
-// atDigits tries the detectors that look at runs of digits, here t[i:end].
-func (p *plan) atDigits(t []byte, i, end, lo int) (match, int) {
+// atRun tries the detectors that look at short runs of digits, too, here t[i:end].
+func (p *plan) atRun(t []byte, i, end, lo int) (match, int) {
 	if i > lo && isLetter(t[i-1]) {
-		if end-i > 1 && i-1 > lo && isLetter(t[i-2]) {
-			for _, f := range p.byLetters {
-				if m := f.find(t, i, lo); m.end > 0 {
-					return m, f.place
-				}
-			}
-		}
 		for _, f := range p.byLetter {
 			if m := f.find(t, i, lo); m.end > 0 {
 				return m, f.place
 			}
 		}
 	}
-	n := end - i
-	if n >= minCardDigits || end < len(t) && p.afterDigits[t[end]] && (n > 2 || t[i] == '0') {
-		if startsWord(t, i, lo) {
-			for _, f := range p.byLongRun {
-				if m := f.find(t, i, lo); m.end > 0 {
-					return m, f.place
-				}
-			}
-		}
-	}
-	if n <= maxRun && len(p.byAnyRun[n]) > 0 && startsWord(t, i, lo) {
+	if n := end - i; n <= maxRun && len(p.byAnyRun[n]) > 0 && startsWord(t, i, lo) {
 		for _, f := range p.byAnyRun[n] {
 			if m := f.find(t, i, lo); m.end > 0 {
 				return m, f.place
