@@ -9,7 +9,12 @@ func findSecretText(t []byte, i, lo int) match {
 	c, width := encodedAt(t, i)
 	end := i + width
 	switch c {
-	case '=', ':', '@', '>':
+	case '=', ':':
+		if i-3 >= lo && isLetter(t[i-1]) && !endsLikeSecret(t[i-3:i]) {
+			return match{} // nearly always
+		}
+		i -= backslashes(t, i, lo)
+	case '@', '>':
 		i -= backslashes(t, i, lo)
 	}
 	switch c {
