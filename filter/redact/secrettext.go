@@ -9,7 +9,12 @@ func findSecretText(t []byte, i, lo int) match {
 	c, width := encodedAt(t, i)
 	end := i + width
 	switch c {
-	case '=', ':', '@', '>':
+	case '=', ':':
+		if i-3 >= lo && isLetter(t[i-1]) && !endsLikeSecret(t[i-3:i]) {
+			return match{} // nearly always
+		}
+		i -= backslashes(t, i, lo)
+	case '@', '>':
 		i -= backslashes(t, i, lo)
 	}
 	switch c {
@@ -43,7 +48,7 @@ func findPair(t []byte, sep separator, lo int) match {
 	for letters > lo && isDigit(t[letters-1]) {
 		letters--
 	}
-	if letters-lo < 3 || !endsLikeSecret(t[letters-2:letters]) {
+	if letters-lo < 3 || !endsLikeSecret(t[letters-3:letters]) {
 		return match{} // nearly always
 	}
 	start := backTo(t, nameEnd, lo, 2*maxName, isNameChar)
