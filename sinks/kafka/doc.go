@@ -65,9 +65,10 @@
 //
 //   - Retention has removed next: reading begins at the first record there is.
 //   - The topic was made anew, or its end was cut off by an unclean election, so
-//     that next is behind the end: all of it is read. An acknowledgement below
-//     next shows the same; the state is then saved at once. If a new log has grown
-//     past the old next before that, the records of one batch are not found.
+//     that next is behind the end: all of it is read, and the last 100,000 events
+//     of ours in it are noted. An acknowledgement below next shows the same; the
+//     state is then saved at once. If a new log has grown past the old next before
+//     that, the records of one batch are not found.
 //   - The topic is gone: nothing of it can be found, and sending pauses until it
 //     exists. If the sink itself has created a topic, what was known of the name is
 //     forgotten.

@@ -20,41 +20,40 @@ type ledger struct {
 	expected int
 	// failed are the events that were reported as failed and will come again.
 	failed map[aictail.Position]bool
+	// top is the highest position that ever came.
+	top aictail.Position
 }
 
 func newLedger() *ledger {
 	return &ledger{ahead: make(map[aictail.Position]bool), failed: make(map[aictail.Position]bool)}
 }
 
-// begin is called with each batch. It returns the lowest position in it.
+// begin is called with each batch.
 //
-// Events come in the order of their positions, so what was expected before that
-// position does not come any more: if it does, somebody wants it again.
-func (l *ledger) begin(events []aictail.Event) aictail.Position {
-	lowest := events[0].Position
-	again := true
+// Events come in the order of their positions, apart from those that come again:
+// after a failure, as dead letters, or because the read position was set back. So
+// with a batch that goes beyond all before, what lies before it and was expected
+// or had failed does not come any more; if it does later, somebody wants it again.
+func (l *ledger) begin(events []aictail.Event) {
+	lowest, highest := events[0].Position, events[0].Position
 	for i := range events {
-		lowest = min(lowest, events[i].Position)
-		again = again && l.failed[events[i].Position]
+		lowest, highest = min(lowest, events[i].Position), max(highest, events[i].Position)
 	}
-	if !again {
-		// A new batch: whatever failed of the last one has become dead letters.
-		clear(l.failed)
+	if highest <= l.top {
+		return
 	}
-	if l.expected > 0 {
-		maps.DeleteFunc(l.ahead, func(p aictail.Position, reported bool) bool { return !reported && p < lowest })
-		l.count()
+	l.top = highest
+	maps.DeleteFunc(l.failed, func(p aictail.Position, _ bool) bool { return p < lowest })
+	if l.expected == 0 {
+		return
 	}
-	return lowest
-}
-
-func (l *ledger) count() {
-	l.expected = 0
-	for _, reported := range l.ahead {
-		if !reported {
-			l.expected++
+	maps.DeleteFunc(l.ahead, func(p aictail.Position, reported bool) bool {
+		if reported || p >= lowest {
+			return false
 		}
-	}
+		l.expected--
+		return true
+	})
 }
 
 // found notes an event that was read back.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 
@@ -30,11 +31,14 @@ const (
 	// goneAfter is when a partition that the cluster does not name counts as gone
 	// with its topic: a broker that has just started may not know it yet.
 	goneAfter = 30 * time.Second
+	// maxFound bounds what is kept of a log that is read as a whole, far above the
+	// events of a batch; at most twice as much is.
+	maxFound = 100_000
 )
 
 // settle finds out what is in doubt about the topics' partitions. What can't be
 // found out stays in doubt, with the reason. An error is about all events.
-func (s *Sink) settle(ctx context.Context, topics []*topic, lowest aictail.Position) error {
+func (s *Sink) settle(ctx context.Context, topics []*topic) error {
 	if s.wide {
 		var err error
 		if topics, err = s.allTopics(ctx); err != nil {
@@ -53,7 +57,7 @@ func (s *Sink) settle(ctx context.Context, topics []*topic, lowest aictail.Posit
 		s.wide = false
 		return nil
 	}
-	s.parallel(list, func(p *partition) { p.doubt.err = s.readBack(ctx, p, lowest) })
+	s.parallel(list, func(p *partition) { p.doubt.err = s.readBack(ctx, p) })
 	settled, found := 0, 0
 	for _, p := range list {
 		p.topic.stale = p.topic.stale || p.stale
@@ -115,10 +119,9 @@ func (s *Sink) settleWide(list []*partition) error {
 }
 
 // readBack reads the partition from next to its end and notes the events of ours
-// that it finds, those that the doubt is about or, if it can be any, those from
-// the position lowest on. After nil, next is at the end. After an error it may be
-// called again and goes on where it was.
-func (s *Sink) readBack(ctx context.Context, p *partition, lowest aictail.Position) *sinks.Error {
+// that it finds, as far as the doubt is about them. After nil, next is at the end.
+// After an error it may be called again and goes on where it was.
+func (s *Sink) readBack(ctx context.Context, p *partition) *sinks.Error {
 	d := p.doubt
 	if p.topic.trouble == nil && int(p.id) >= len(p.topic.leaders) && time.Since(d.since) > goneAfter {
 		d.found = nil
@@ -143,7 +146,7 @@ func (s *Sink) readBack(ctx context.Context, p *partition, lowest aictail.Positi
 		}
 		d.found, p.saved = nil, false
 	}
-	if err := s.readTo(ctx, p, leader, reading{target: target, lowest: lowest}); err != nil {
+	if err := s.readTo(ctx, p, leader, target); err != nil {
 		return err
 	}
 	// A follower may have answered, whose end is not the leader's, if the leader
@@ -181,15 +184,10 @@ func noDebugger(err error) bool {
 	return false
 }
 
-// reading is how far to read back, and the lowest position of interest.
-type reading struct {
-	target int64
-	lowest aictail.Position
-}
-
-func (s *Sink) readTo(ctx context.Context, p *partition, leader string, r reading) *sinks.Error {
+// readTo reads up to the offset target.
+func (s *Sink) readTo(ctx context.Context, p *partition, leader string, target int64) *sinks.Error {
 	d := p.doubt
-	for stuck := time.Now(); d.from < r.target; {
+	for stuck := time.Now(); d.from < target; {
 		res, err := s.client.Fetch(ctx, &kafkago.FetchRequest{
 			Addr: kafkago.TCP(leader), Topic: p.topic.name, Partition: int(p.id), Offset: d.from,
 			MinBytes: 1, MaxBytes: fetchSize, MaxWait: fetchWait,
@@ -207,7 +205,7 @@ func (s *Sink) readTo(ctx context.Context, p *partition, leader string, r readin
 			p.stale = true
 			return classify("read back "+p.String(), err)
 		}
-		next, err := s.collect(res.Records, d, r.lowest)
+		next, err := s.collect(res.Records, d)
 		if err != nil {
 			return classify("read back "+p.String(), err)
 		}
@@ -256,7 +254,7 @@ func (s *Sink) skipRemoved(ctx context.Context, p *partition, leader string) *si
 
 // collect notes the positions of ours in an answer and returns the offset to go
 // on with.
-func (s *Sink) collect(records kafkago.RecordReader, d *doubt, lowest aictail.Position) (int64, error) {
+func (s *Sink) collect(records kafkago.RecordReader, d *doubt) (int64, error) {
 	next := d.from
 	batches := []kafkago.RecordReader{records}
 	if stream, ok := records.(*protocol.RecordStream); ok {
@@ -279,9 +277,8 @@ func (s *Sink) collect(records kafkago.RecordReader, d *doubt, lowest aictail.Po
 				continue
 			}
 			next = r.Offset + 1
-			position, ours := s.ours(r.Headers)
-			if ours && (d.suspects[position] || d.suspects == nil && position >= lowest) {
-				d.found = append(d.found, position)
+			if position, ours := s.ours(r.Headers); ours && (d.suspects == nil || d.suspects[position]) {
+				d.find(position)
 			}
 		}
 	}
@@ -290,6 +287,15 @@ func (s *Sink) collect(records kafkago.RecordReader, d *doubt, lowest aictail.Po
 		next++
 	}
 	return next, nil
+}
+
+// find notes a position. If there are very many, as when a whole log is read, the
+// last ones do: what is not committed is at its end.
+func (d *doubt) find(position aictail.Position) {
+	if len(d.found) == 2*maxFound {
+		d.found = slices.Delete(d.found, 0, maxFound)
+	}
+	d.found = append(d.found, position)
 }
 
 func release(r *kafkago.Record) {

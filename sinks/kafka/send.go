@@ -70,8 +70,8 @@ func (s *Sink) Send(ctx context.Context, events []aictail.Event) error {
 	b := &s.batch
 	b.start(events)
 	defer b.finish()
-	lowest := s.ledger.begin(events)
-	if err := s.prepare(ctx, b, lowest); err != nil {
+	s.ledger.begin(events)
+	if err := s.prepare(ctx, b); err != nil {
 		// Nothing has been sent.
 		for i := range events {
 			s.ledger.failed[events[i].Position] = true
@@ -84,12 +84,12 @@ func (s *Sink) Send(ctx context.Context, events []aictail.Event) error {
 
 // prepare finds out where each event goes and readies the partitions. An error
 // is about all events.
-func (s *Sink) prepare(ctx context.Context, b *batch, lowest aictail.Position) error {
+func (s *Sink) prepare(ctx context.Context, b *batch) error {
 	s.route(b)
 	if err := s.locate(ctx, b.topics); err != nil {
 		return err
 	}
-	if err := s.settle(ctx, b.topics, lowest); err != nil {
+	if err := s.settle(ctx, b.topics); err != nil {
 		return err
 	}
 	for _, t := range b.topics {

@@ -206,13 +206,30 @@ func TestLedger(t *testing.T) {
 	})
 }
 
+// TestLedgerForgets: what lies behind the events that come for the first time must
+// be forgotten, and nothing when events come again.
 func TestLedgerForgets(t *testing.T) {
 	l := newLedger()
-	l.found(5)
-	l.found(7)
-	l.begin(newEvents(6, 1))
-	if l.has(5) || !l.has(7) {
-		t.Error("what lies before the events that come must be forgotten, and nothing else")
+	for _, p := range []aictail.Position{5, 7, 9} {
+		l.found(p)
+	}
+	l.begin(newEvents(6, 3)) // 6 to 8
+	if l.has(5) || !l.has(7) || !l.has(9) {
+		t.Error("want 7 and 9 to be expected")
+	}
+	l.failed[6] = true
+	l.delivered(7)
+	l.delivered(8)
+	l.begin(newEvents(1, 2)) // the position was set back, or dead letters
+	l.delivered(1)
+	l.commit()
+	if !l.failed[6] || !l.has(7) || !l.has(8) || !l.has(9) || l.has(1) {
+		t.Error("want what was delivered behind the failed event to stay, and nothing before")
+	}
+	l.begin(newEvents(20, 1))
+	l.commit()
+	if len(l.failed)+len(l.ahead) > 0 || l.expected != 0 {
+		t.Errorf("%d failed, %d ahead, %d expected are left", len(l.failed), len(l.ahead), l.expected)
 	}
 	for _, bad := range [][]byte{{0}, {0x80}, {1, 0}, {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 1}} {
 		if err := newLedger().decode(bad); err == nil {
