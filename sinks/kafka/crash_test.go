@@ -129,6 +129,28 @@ func TestPartitionsGrow(t *testing.T) {
 	wantPositions(t, c, "events", numbers(1, 80))
 }
 
+// TestPartitionsGrowInDoubt can't read one of the old partitions at first: every
+// event may be in it, whatever partition its key leads to now.
+func TestPartitionsGrowInDoubt(t *testing.T) {
+	c := newCluster(t, kfake.SeedTopics(2, "events"))
+	cfg := testConfig(c)
+	cfg.Key = "/payload/n"
+	d := new(stored)
+	s := opened(t, cfg, d)
+	must(t, s, newEvents(1, 20))
+	d.commit(s)
+	must(t, s, newEvents(21, 20))
+	addPartitions(t, c, "events", 5)
+	unreadable := c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.ListOffsets}, Partitions: []int32{0}, Err: kerr.LeaderNotAvailable, Count: -1})
+	s = crash(t, s, d)
+	if err := send(t, s, newEvents(21, 20)); err == nil {
+		t.Error("success although a partition that may have the events could not be read")
+	}
+	unreadable.Remove()
+	must(t, s, newEvents(21, 20))
+	wantPositions(t, c, "events", numbers(1, 40))
+}
+
 // TestOthersWrite has other programs, sinks and installations write to the topic,
 // the latter with the same positions.
 func TestOthersWrite(t *testing.T) {
@@ -215,6 +237,34 @@ func TestTopicMadeAnew(t *testing.T) {
 	slices.Sort(got) // keys have moved between partitions
 	if diff := cmp.Diff(numbers(101, 15), got); diff != "" {
 		t.Errorf("positions (-want +got):\n%s", diff)
+	}
+}
+
+// TestTopicMadeAnewAndGrown has the new log grow past the old offset before the
+// restart: the sink must have noticed from the acknowledgement.
+func TestTopicMadeAnewAndGrown(t *testing.T) {
+	c := newCluster(t, kfake.SeedTopics(1, "events"), kfake.NumBrokers(1))
+	d := new(stored)
+	s := opened(t, testConfig(c), d)
+	must(t, s, newEvents(1, 10))
+	d.commit(s)
+	for _, err := range []error{c.DeleteTopic("events"), c.CreateTopic("events", 1, nil)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(t, s, newEvents(11, 3)) // crashes before the commit
+	produceOther(t, c, "events", 20)
+	s = crash(t, s, d)
+	must(t, s, newEvents(11, 4))
+	n := 0
+	for _, r := range records(t, c, "events") {
+		if header(r, headerOrigin) != "" {
+			n++
+		}
+	}
+	if n != 4 {
+		t.Errorf("%d records of ours, want 4", n)
 	}
 }
 

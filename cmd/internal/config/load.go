@@ -73,6 +73,11 @@ func readSecrets(cfg *Config, folder string, c *collector) {
 		f.read("api_secret", &t.APISecret, c)
 		cfg.Tenants[name] = t
 	}
+	for name, s := range cfg.Sinks {
+		if s.Kafka != nil {
+			s.Kafka.readFiles(below("sinks", name), folder, c)
+		}
+	}
 }
 
 // secretFile is a file that holds a secret.
@@ -80,6 +85,8 @@ type secretFile struct {
 	key    string // that names the file
 	path   string // as configured; "" for none
 	folder string // where a relative path starts
+	// phrase: the secret may be any text, as passwords are that people chose.
+	phrase bool
 }
 
 // read fills the secret from its file, if it has one; inline is the key that would
@@ -109,7 +116,7 @@ func (f secretFile) read(inline string, secret *Secret, c *collector) {
 		c.add(f.key, "%s%v", f.shown(c), err)
 	case text == "":
 		c.add(f.key, "%sthe file is empty", f.shown(c))
-	case why != "":
+	case why != "" && !f.phrase:
 		c.add(f.key, "%s%s", f.shown(c), why)
 	default:
 		*secret = NewSecret(text)

@@ -210,6 +210,9 @@ func TestExample(t *testing.T) {
 	prod.SourceOptions = map[string]SourceOptions{}
 	want.Tenants["prod"] = prod
 	want.Sinks["archive"].File.Path = "/var/log/aictail/{tenant}/{source}.ndjson"
+	bus := &KafkaSink{Brokers: []string{"kafka1.example.com:9092"}, Topic: "aic.{source}"}
+	bus.setDefaults()
+	want.Sinks["bus"] = Sink{Type: "kafka", Kafka: bus}
 	if diff := cmp.Diff(want, cfg); diff != "" {
 		t.Errorf("the example shows other values than the defaults (-default +example)\n%s", diff)
 	}
@@ -451,6 +454,7 @@ func TestSecretsStayHidden(t *testing.T) {
 		"log: hunter2",
 		"sinks: {siem: {type: splunk_hec, token: hunter2}}",
 		"sinks: {siem: {token: hunter2}}",
+		"sinks: {bus: {type: kafka, sasl: {mechanism: PLAIN, password: 'hunter2 hunter2', password_file: hunter2}, tls: {key_file: k}}}",
 		"journal: {max_size: '${PROBE}', retain: '${PROBE}'}",
 		"log: {level: '${PROBE}'}\nadmin: {listen: '${PROBE}'}\nfilter: {redact: [{preset: '${PROBE}'}]}",
 		"tenants: {prod: {sources: ['${PROBE} ']}}\nsinks: {siem: {type: '${PROBE}'}}",

@@ -56,6 +56,9 @@ func validate(cfg *Config, c *collector) []Problem {
 		if file := cfg.Sinks[name].File; file != nil {
 			v.fileSink(below("sinks", name), file)
 		}
+		if k := cfg.Sinks[name].Kafka; k != nil {
+			v.kafkaSink(below("sinks", name), k)
+		}
 		v.name("sinks", name)
 	}
 	v.sharedPaths(cfg.Sinks)

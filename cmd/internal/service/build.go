@@ -14,6 +14,7 @@ import (
 	"aictail/sinks"
 	"aictail/sinks/deliver"
 	"aictail/sinks/file"
+	"aictail/sinks/kafka"
 )
 
 // sink is a configured sink with its worker.
@@ -61,7 +62,7 @@ func (s *Service) buildSinks() error {
 
 // newSink makes the sink of the configured type. A new type is one case here.
 func (s *Service) newSink(name string, c config.Sink, k *sink) (sinks.Sink, error) {
-	switch { //nolint:gocritic // one case per type of sink; more will come
+	switch {
 	case c.File != nil:
 		f, err := file.New(file.Config{
 			Path: c.File.Path, Format: c.File.Format,
@@ -75,6 +76,28 @@ func (s *Service) newSink(name string, c config.Sink, k *sink) (sinks.Sink, erro
 		}
 		k.reopen = f.Reopen
 		return f, nil
+	case c.Kafka != nil:
+		return newKafka(c.Kafka, kafka.Deps{
+			Installation: s.state.Installation(), Name: name, Log: s.log.With(zap.String("sink", name)),
+		})
 	}
 	return nil, fmt.Errorf("type %q is not known", c.Type)
+}
+
+func newKafka(c *config.KafkaSink, deps kafka.Deps) (sinks.Sink, error) {
+	k, err := kafka.New(kafka.Config{
+		Brokers: c.Brokers, Topic: c.Topic, Key: c.Key, Acks: c.Acks,
+		Compression: c.Compression, Format: c.Format, ClientID: c.ClientID,
+		SASL: kafka.SASL{Mechanism: c.SASL.Mechanism, Username: c.SASL.Username, Password: c.SASL.Password.Value()},
+		TLS: kafka.TLS{
+			Enabled: c.TLS.Enabled, CAFile: c.TLS.CAFile, CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile,
+			ServerName: c.TLS.ServerName,
+		},
+		CreateTopics: kafka.CreateTopics{Partitions: c.CreateTopics.Partitions, Replication: c.CreateTopics.Replication},
+		Timeout:      c.Timeout, MaxMessageBytes: int64(c.MaxMessageBytes),
+	}, deps)
+	if err != nil {
+		return nil, err // not k: an interface with a nil pointer in it is not nil
+	}
+	return k, nil
 }
