@@ -9,10 +9,10 @@ TOOLS   ?= $(HOME)/.cache/aictail/tools
 # The linter's version is pinned, so that a new one cannot break the build unasked.
 GOLANGCI_VERSION := v2.15.0
 
-.PHONY: help build demo test race crash bench fuzz lint fmt clean
+.PHONY: help build demo test race crash soak integration bench fuzz lint fmt clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build the static binary ./aictail
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o aictail ./cmd/aictail
@@ -28,6 +28,13 @@ race: ## run all tests with the race detector (needs a C compiler)
 
 crash: ## twenty kill -9 under load with 5 % faulty answers, every entry once (a minute)
 	TEST_CRASHES=20 $(GO) test -run 'TestCrash' -count=1 -v -timeout 20m ./cmd/aictail
+
+soak: ## kill -9 every few seconds at a limit of 28: simulated hours, then ten real minutes (half an hour)
+	TEST_SOAK=240 $(GO) test -run 'TestComplete' -count=1 -v -timeout 60m ./tailer
+	TEST_SOAK=10 $(GO) test -run 'TestSoak' -count=1 -v -timeout 60m ./cmd/aictail
+
+integration: ## run the tests that need real servers (Kafka, Elasticsearch, OpenSearch); see docs/development.md
+	TEST_SERVERS=1 $(GO) test -run '^TestReal' -count=1 -v -p 1 -timeout 20m ./sinks/... ./cmd/aictail/...
 
 bench: ## run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...

@@ -31,10 +31,10 @@ var confined = map[string][]string{
 	"github.com/knadh/koanf":        {"cmd/internal/config"},
 	"go.etcd.io/bbolt":              {"checkpoint"},
 	"github.com/spf13/cobra":        {"cmd/aictail"},
-	"github.com/segmentio/kafka-go": {"sinks/kafka"},
 	"github.com/twmb/franz-go":      {"tests"},
 	"testing":                       {"tests"},
 	"github.com/google/go-cmp":      {"tests"},
+	"github.com/segmentio/kafka-go": {"sinks/kafka", "tests"},
 	"pgregory.net/rapid":            {"tests"},
 }
 

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -25,18 +27,29 @@ var elevenSources = []string{
 // split events, late entries, a tail that skips over its cap, refused cookies and
 // a crash every few seconds; and in the end every event once and whole, no refused
 // request, and a complete-until that never claimed what was not there.
+//
+// TEST_SOAK, a number of simulated minutes, makes it longer (`make soak`).
 func TestComplete(t *testing.T) {
+	crashing, seed := 12*time.Minute, uint64(20)
+	if minutes := os.Getenv("TEST_SOAK"); minutes != "" {
+		n, err := strconv.Atoi(minutes)
+		if err != nil {
+			t.Fatal("TEST_SOAK: ", err)
+		}
+		crashing, seed = time.Duration(n)*time.Minute, uint64(time.Now().UnixNano())
+		t.Logf("%s of crashes, seed %d", crashing, seed)
+	}
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, simulator.Options{
-			Limit: 28, Sources: elevenSources, Rate: 4, Seed: 20, Ledger: true,
+			Limit: 28, Sources: elevenSources, Rate: 4, Seed: seed, Ledger: true,
 			SplitShare: 0.02, LateShare: 0.03, TailCap: 150, TailSkips: true,
 		})
 		w.mode = sweep.Full
 		if err := w.tenant.FaultShare(0.05); err != nil {
 			t.Fatal(err)
 		}
-		chance := rand.New(rand.NewPCG(20, 20))
-		for end := time.Now().Add(12 * time.Minute); time.Now().Before(end); {
+		chance := rand.New(rand.NewPCG(seed, 20))
+		for end := time.Now().Add(crashing); time.Now().Before(end); {
 			w.run(2*time.Second+time.Duration(chance.IntN(12_000))*time.Millisecond, elevenSources...)
 			w.checkClaims()
 			w.journal.restart(true) // kill -9; the loss of unsynced records is tried elsewhere
@@ -76,6 +89,9 @@ func TestLongOutage(t *testing.T) {
 			if kept && strings.Count(there, fmt.Sprintf(`"day-%d-%d"`, i/10, i%10)) != 1 {
 				t.Errorf("the entry of %s is not there once", at)
 			}
+		}
+		if begun, ended := w.logged("the sweep catches up"), w.logged("the sweep has caught up"); begun != 2 || ended != 2 {
+			t.Errorf("%d sweeps told that they catch up, %d that they have; want both to tell both once", begun, ended)
 		}
 		for _, s := range w.streams {
 			if p := s.Progress(time.Now()); p.Behind > 2*time.Minute || time.Since(p.CompleteUntil) > 5*time.Minute {
@@ -146,57 +162,18 @@ func (w *world) checkClaims() {
 }
 
 // wantWholeOnce checks that the journal holds every logical event of the ledger
-// once and nothing else. Split events whose parts could not be told from other
-// texts are there part by part, each once; the test fails if these are many.
+// once and whole, and nothing else.
 func (w *world) wantWholeOnce() {
 	w.t.Helper()
 	got := map[string]int{}
 	for _, raw := range w.journal.raws() {
 		got[simulator.Text(payloadOf(w.t, raw))]++
 	}
-	events, inParts, missing := w.tenant.Events(), 0, 0
-	// Different events may have the same text: those that cannot be in parts first.
-	slices.SortStableFunc(events, func(a, b simulator.Event) int { return a.Entries - b.Entries })
-	for _, e := range events {
-		if got[e.Text] > 0 {
-			got[e.Text]--
-			continue
-		}
-		if !takeParts(got, e.Parts) {
-			missing++
-			w.t.Logf("missing: %.200s", e.Text)
-			for _, p := range e.Parts {
-				w.t.Logf("   part %d times: %.200s", got[p], p)
-			}
-			continue
-		}
-		inParts++
+	d := w.tenant.Compare(got)
+	w.t.Logf("%d logical events, %d of them ambiguous and in parts", d.Events, d.InParts)
+	if !d.OK() {
+		w.t.Error(d)
 	}
-	surplus := 0
-	for text, n := range got {
-		if n > 0 {
-			surplus += n
-			w.t.Logf("surplus: %.200s", text)
-		}
-	}
-	w.t.Logf("%d logical events, %d of them in parts", len(events), inParts)
-	if missing+surplus > 0 || len(events) == 0 || inParts > len(events)/200 {
-		w.t.Errorf("of %d logical events %d are missing and %d are in parts; %d are too many", len(events), missing, inParts, surplus)
-	}
-}
-
-// takeParts takes all parts out of the counts, or none.
-func takeParts(got map[string]int, parts []string) bool {
-	for i, p := range parts {
-		if got[p] == 0 {
-			for _, q := range parts[:i] {
-				got[q]++
-			}
-			return false
-		}
-		got[p]--
-	}
-	return len(parts) > 1
 }
 
 // payloadOf returns the payload of a journaled event.

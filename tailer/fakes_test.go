@@ -214,6 +214,7 @@ func (keepAll) Apply(events []aictail.Event) []aictail.Event { return events }
 // world is a tenant, a journal and what is needed to make tailers between them.
 type world struct {
 	t        *testing.T
+	name     string // of the tenant
 	tenant   *simulator.Tenant
 	net      *direct
 	journal  *memoryJournal
@@ -234,7 +235,7 @@ func newWorld(t *testing.T, o simulator.Options) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, tenant: tenant, net: &direct{handler: tenant}, journal: &memoryJournal{}, filter: keepAll{}, mode: sweep.Full, began: time.Now()}
+	w := &world{t: t, name: "prod", tenant: tenant, net: &direct{handler: tenant}, journal: &memoryJournal{}, filter: keepAll{}, mode: sweep.Full, began: time.Now()}
 	w.restart()
 	return w
 }
@@ -251,7 +252,7 @@ func (w *world) restart() {
 		w.t.Fatal(err)
 	}
 	w.log = zap.New(core)
-	w.shared = NewTenant(TenantConfig{Name: "prod", MinInterval: time.Second, MaxInterval: 30 * time.Second},
+	w.shared = NewTenant(TenantConfig{Name: w.name, MinInterval: time.Second, MaxInterval: 30 * time.Second},
 		client, w.budget(), NewMetrics(w.registry), w.log)
 }
 
@@ -263,11 +264,11 @@ func (w *world) budget() *budget.Budget {
 		if err != nil {
 			w.t.Error(err)
 		}
-		_, _, _ = w.journal.Append(aictail.Record{Stream: "budget", Checkpoint: b})
+		_, _, _ = w.journal.Append(aictail.Record{Stream: "budget/" + w.name, Checkpoint: b})
 	}}
 	w.journal.mu.Lock()
 	defer w.journal.mu.Unlock()
-	if b := w.journal.savedLocked()["budget"]; b != nil {
+	if b := w.journal.savedLocked()["budget/"+w.name]; b != nil {
 		o.Saved = new(budget.State)
 		if err := json.Unmarshal(b, o.Saved); err != nil {
 			w.t.Fatal(err)
@@ -279,7 +280,7 @@ func (w *world) budget() *budget.Budget {
 // reader makes the stream, tail and sweep of a source entry.
 func (w *world) reader(sources string) (*Tailer, *Sweeper) {
 	w.t.Helper()
-	stream := NewStream("prod", sources, SweepConfig{
+	stream := NewStream(w.name, sources, SweepConfig{
 		Mode: w.mode, Settle: 30 * time.Second, Start: w.began,
 	})
 	w.streams = append(w.streams, stream)
@@ -295,16 +296,25 @@ func (w *world) run(d time.Duration, sources ...string) {
 	ctx, cancel := context.WithTimeout(w.t.Context(), d)
 	defer cancel()
 	w.streams = nil
-	var wg sync.WaitGroup
+	type reader struct {
+		*Tailer
+		*Sweeper
+	}
+	var readers []reader
 	for _, s := range sources {
 		tl, sw := w.reader(s)
+		readers = append(readers, reader{tl, sw})
+	}
+	slices.SortStableFunc(readers, func(a, b reader) int { return a.Tailer.deps.Stream.Compare(b.Tailer.deps.Stream) })
+	var wg sync.WaitGroup
+	for _, r := range readers {
 		wg.Go(func() {
-			if err := tl.Run(ctx); err != nil {
+			if err := r.Tailer.Run(ctx); err != nil {
 				w.t.Errorf("tail: %v", err)
 			}
 		})
 		wg.Go(func() {
-			if err := sw.Run(ctx); err != nil {
+			if err := r.Sweeper.Run(ctx); err != nil {
 				w.t.Errorf("sweep: %v", err)
 			}
 		})

@@ -50,7 +50,7 @@ type intake struct {
 	events []aictail.Event  // reused
 	counts sourceCounts
 
-	// Of the page or window at hand:
+	// Of the page or window at hand, since the last commit:
 	chunks []chunk // what of it is in the journal
 	keys   []idKey // the keys of its accepted events
 	fresh  int     // how many there are
@@ -161,6 +161,7 @@ func (in *intake) commit(ctx context.Context, checkpoint []byte) error {
 			return journalError{errors.Join(err, in.settle(ctx))}
 		}
 	}
+	in.chunks, in.keys = in.chunks[:0], in.keys[:0]
 	if _, _, err := in.journal.Append(aictail.Record{Stream: in.name, Checkpoint: checkpoint}); err != nil {
 		return journalError{err}
 	}

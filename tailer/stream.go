@@ -27,8 +27,9 @@ type Stream struct {
 	covered sweep.Coverage // of plan, as last looked at
 	start   time.Time      // nothing before it is wanted but wanted
 	wanted  []sweep.Interval
-	floor   int64         // minutes before it are forgotten once they are covered
-	evicted int           // ids forgotten although they were needed
+	floor   int64 // minutes before it are forgotten once they are covered
+	evicted int   // ids forgotten although they were needed
+	catchUp catchUp
 	wake    chan struct{} // tells the sweep that there is something new to do
 }
 
@@ -287,8 +288,7 @@ func (s *Stream) nextWindow(now time.Time, interval time.Duration) (sweep.Window
 func (s *Stream) encodeCovered(iv sweep.Interval) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := s.plan.Coverage()
-	c.Add(iv)
+	c := s.plan.With(iv)
 	b, err := json.Marshal(sweepCheckpoint{
 		Version: checkpointVersion, Start: s.start, Coverage: c,
 		Wanted: slices.DeleteFunc(slices.Clone(s.wanted), c.CoversAll),
@@ -299,6 +299,9 @@ func (s *Stream) encodeCovered(iv sweep.Interval) ([]byte, error) {
 	return b, nil
 }
 
+// Beginning returns the restart state of a stream of which nothing is covered yet.
+func (s *Stream) Beginning() ([]byte, error) { return s.encodeCovered(sweep.Interval{}) }
+
 // done notes that a window has been swept and is durable in the journal.
 func (s *Stream) done(w sweep.Window, r sweep.Result, now time.Time) {
 	s.mu.Lock()
@@ -306,6 +309,23 @@ func (s *Stream) done(w sweep.Window, r sweep.Result, now time.Time) {
 	s.plan.Done(w, r, now)
 	s.covered = s.plan.Coverage()
 	s.forgetLocked(now)
+}
+
+// noteProgress follows how much remains to be swept. It returns what is worth
+// telling, with what remains and how long that may take, 0 if nobody knows.
+func (s *Stream) noteProgress(now time.Time) (n news, behind, remaining time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n = s.catchUp.note(s.plan.Behind(now), now)
+	return n, s.catchUp.behind, s.catchUp.remaining(now)
+}
+
+// progressed notes that a part of a window has been swept and is durable.
+func (s *Stream) progressed(part sweep.Interval) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.plan.Progress(part)
+	s.covered = s.plan.Coverage()
 }
 
 func (s *Stream) failed(w sweep.Window, now time.Time) {
@@ -343,10 +363,13 @@ type Progress struct {
 	// CompleteUntil is zero if nothing is known yet.
 	CompleteUntil time.Time
 	// Behind is the time that remains to be swept.
-	Behind  time.Duration
-	Covered []sweep.Interval
-	Missing []sweep.Interval
-	IDs     int
+	Behind time.Duration
+	// Remaining is how long that may take at the pace so far; 0 if the sweep is not
+	// catching up or nothing is known yet.
+	Remaining time.Duration
+	Covered   []sweep.Interval
+	Missing   []sweep.Interval
+	IDs       int
 }
 
 // Progress returns how far the sweep has come.
@@ -358,6 +381,7 @@ func (s *Stream) Progress(now time.Time) Progress {
 		return p
 	}
 	p.CompleteUntil, p.Behind = s.plan.CompleteUntil(now), s.plan.Behind(now)
+	p.Remaining = s.catchUp.remaining(now)
 	p.Covered = s.covered.Intervals()
 	begin := s.start
 	if oldest := now.Add(-Retention); begin.Before(oldest) {
@@ -367,6 +391,14 @@ func (s *Stream) Progress(now time.Time) Progress {
 		p.Missing = s.covered.Gaps(sweep.Interval{Begin: begin, End: end})
 	}
 	return p
+}
+
+// Compare orders streams by how far their sweeps have come, the one furthest behind
+// first. Who starts their readers in this order lets it go first after a restart:
+// the requests of one class are sent in the order in which they were asked for.
+func (s *Stream) Compare(other *Stream) int {
+	now := time.Now()
+	return s.Progress(now).CompleteUntil.Compare(other.Progress(now).CompleteUntil)
 }
 
 // Sources returns the sources of the entry.

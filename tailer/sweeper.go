@@ -28,8 +28,12 @@ type Sweeper struct {
 	log  *zap.Logger
 	in   *intake
 
-	window      sweep.Window // at hand
-	result      sweep.Result
+	window sweep.Window // at hand
+	result sweep.Result
+	newest time.Time // the latest timestamp read of the window's query
+	// disordered: the tenant's answers were seen not to ascend by timestamp. Then
+	// a window counts only as a whole.
+	disordered  bool
 	warned      bool      // whether a spell of failures has been logged
 	recommended time.Time // when a longer settle time was last recommended
 }
@@ -157,11 +161,11 @@ func (s *Sweeper) reportLost() {
 	}
 }
 
-// sweep reads one window and makes it covered. When it returns an error, the
-// window is uncovered as before, and every event is either durable in the journal
-// or will be accepted again.
+// sweep reads one window and makes it covered, page by page. When it returns an
+// error, what was not confirmed of the window is uncovered as before, and every
+// event is either durable in the journal or will be accepted again.
 func (s *Sweeper) sweep(ctx context.Context, w sweep.Window) error {
-	s.window, s.result = w, sweep.Result{}
+	s.window, s.result, s.newest = w, sweep.Result{}, time.Time{}
 	s.in.asm = assemble.New(assemble.Options{})
 	s.in.begin()
 	err := s.readWindow(ctx, w)
@@ -183,9 +187,27 @@ func (s *Sweeper) sweep(ctx context.Context, w sweep.Window) error {
 	}
 	s.deps.Tenant.metrics.assembled(s.in.joined)
 	s.deps.Stream.done(w, s.result, time.Now())
+	s.tellProgress()
 	s.log.Debug("swept", zap.Time("from", w.Begin), zap.Time("to", w.End), zap.Int("entries", s.result.Entries),
 		zap.Int("missed", s.result.Missed), zap.Int("late", s.result.Late), zap.Int("pages", s.result.Pages))
 	return nil
+}
+
+// tellProgress logs that the sweep catches up, how far it is, and that it has.
+func (s *Sweeper) tellProgress() {
+	news, behind, remaining := s.deps.Stream.noteProgress(time.Now())
+	fields := []zap.Field{zap.Duration("to_be_swept", behind.Round(time.Second))}
+	if remaining > 0 {
+		fields = append(fields, zap.Duration("takes_about", remaining))
+	}
+	switch news {
+	case catchUpBegins:
+		s.log.Info("the sweep catches up beside the live events", fields...)
+	case catchUpGoesOn:
+		s.log.Info("the sweep is catching up", fields...)
+	case catchUpEnds:
+		s.log.Info("the sweep has caught up", zap.Time("complete_until", s.deps.Stream.Progress(time.Now()).CompleteUntil))
+	}
 }
 
 // readWindow reads all pages of a window.
@@ -214,6 +236,50 @@ func (s *Sweeper) readWindow(ctx context.Context, w sweep.Window) error {
 			return fmt.Errorf("%w: the tenant returned the same paging cookie twice", aic.ErrBody)
 		}
 		cookies[cookie] = true
+		if err := s.confirm(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// confirm covers what the pages read so far have settled of a window that goes on,
+// so that a crash or a bad answer costs one page and not the window. It relies on
+// the entries ascending by timestamp across pages, as they were seen to on real
+// tenants, and does nothing once a tenant was seen to do otherwise.
+func (s *Sweeper) confirm(ctx context.Context) error {
+	// More entries of the last moment may follow, and events that are not whole yet.
+	until := s.newest
+	if oldest := s.in.asm.Oldest(); !oldest.IsZero() && oldest.Before(until) {
+		until = oldest
+	}
+	part := sweep.Interval{Begin: s.window.Begin, End: until.Add(-1)}
+	if s.disordered || part.Empty() || !part.End.Before(s.window.End) {
+		return nil
+	}
+	b, err := s.deps.Stream.encodeCovered(part)
+	if err != nil {
+		return err
+	}
+	if err := s.in.commit(ctx, b); err != nil {
+		return err
+	}
+	s.deps.Stream.progressed(part)
+	return nil
+}
+
+// order notes the timestamps of entries, and whether they ascend.
+func (s *Sweeper) order(entries []aic.Entry) {
+	for i := range entries {
+		switch at := entries[i].Time; {
+		case at.IsZero() || at.Equal(s.newest):
+		case at.After(s.newest):
+			s.newest = at
+		case !s.disordered:
+			s.disordered = true
+			s.log.Warn("the tenant's answers do not ascend by timestamp; windows are confirmed as a whole from now on, which takes more requests after failures")
+			// What pages of this window have confirmed may lack what is still to come.
+			s.deps.Stream.Uncover(s.window.Begin, s.window.End)
+		}
 	}
 }
 
@@ -222,6 +288,7 @@ func (s *Sweeper) readPage(page *aic.Page) error {
 	s.result.Pages++
 	for page.Next() {
 		entries := page.Entries()
+		s.order(entries)
 		for i := range entries {
 			if s.window.Contains(entries[i].Time) {
 				s.result.Entries++

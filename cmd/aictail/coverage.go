@@ -101,7 +101,7 @@ func callAdmin(ctx context.Context, cfg *config.Config, method, path string, bod
 	if err != nil {
 		return err
 	}
-	req.Header.Set(admin.BackfillHeader, "1")
+	req.Header.Set(admin.RequestHeader, "1")
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return fmt.Errorf("ask the running daemon: %w", err)
@@ -134,6 +134,13 @@ func showCoverage(out io.Writer, list []admin.Coverage, now time.Time) {
 			fmt.Fprintln(out, "  complete until  not known")
 		} else {
 			fmt.Fprintf(out, "  complete until  %s UTC, %s ago\n", c.CompleteUntil.UTC().Format(layout), now.Sub(c.CompleteUntil).Round(time.Second))
+		}
+		if behind := time.Duration(c.BehindSeconds * float64(time.Second)).Round(time.Second); behind > 0 {
+			fmt.Fprintf(out, "  to be swept     %s", behind)
+			if c.RemainingSeconds > 0 {
+				fmt.Fprintf(out, ", takes about %s", time.Duration(c.RemainingSeconds)*time.Second)
+			}
+			fmt.Fprintln(out)
 		}
 		for _, iv := range c.Covered {
 			fmt.Fprintf(out, "  covered         %s to %s UTC\n", iv.Begin.UTC().Format(layout), iv.End.UTC().Format(layout))

@@ -53,7 +53,6 @@ package assemble
 import (
 	"time"
 
-	"aictail"
 	"aictail/tailer/aic"
 )
 
@@ -129,11 +128,6 @@ type Options struct {
 // Event is one event made of one or more entries.
 type Event struct {
 	aic.Entry
-	// Head is the Raw, as it came, of the first entry that the event was made of;
-	// its identity is taken from it. For Single it is the entry's own Raw.
-	Head []byte
-	// HeadPayload is the payload in Head.
-	HeadPayload aictail.Span
 	// Parts is the number of entries.
 	Parts   int
 	Outcome Outcome
@@ -194,7 +188,7 @@ func (a *Assembler) Add(dst []Event, entries []aic.Entry, now time.Time) []Event
 				dst = a.advance(dst, s, e.Time)
 			}
 		}
-		dst = append(dst, Event{Entry: *e, Head: e.Raw, HeadPayload: e.Payload, Parts: 1})
+		dst = append(dst, Event{Entry: *e, Parts: 1})
 	}
 	return dst
 }

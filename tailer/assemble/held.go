@@ -58,12 +58,12 @@ func (a *Assembler) recycle(h *held) {
 // single appends h as it came.
 func (a *Assembler) single(dst []Event, h *held) []Event {
 	a.drop(h)
-	return append(dst, Event{Entry: h.Entry, Head: h.Raw, HeadPayload: h.Payload, Parts: 1})
+	return append(dst, Event{Entry: h.Entry, Parts: 1})
 }
 
 // loose appends h with the mark.
 func (a *Assembler) loose(dst []Event, h *held) []Event {
-	e := Event{Entry: h.Entry, Head: h.Raw, HeadPayload: h.Payload, Parts: 1, Outcome: Loose}
+	e := Event{Entry: h.Entry, Parts: 1, Outcome: Loose}
 	// An entry with a payload is an object with a member at least.
 	if n := len(h.Raw) - 1; n >= 0 && h.Raw[n] == '}' {
 		start := len(a.out)
@@ -80,7 +80,7 @@ func (a *Assembler) loose(dst []Event, h *held) []Event {
 func (a *Assembler) join(dst []Event, hs []*held, o Outcome, payload func([]byte) []byte) []Event {
 	first := hs[0]
 	timestamp, source := envelope(&first.Entry)
-	e := Event{Entry: first.Entry, Head: first.Raw, HeadPayload: first.Payload, Parts: len(hs), Outcome: o}
+	e := Event{Entry: first.Entry, Parts: len(hs), Outcome: o}
 	e.Type = "text/plain"
 	if o == Joined {
 		e.Type = "application/json"

@@ -93,7 +93,7 @@ func (a *Assembler) placeEarly(dst []Event, s *source) []Event {
 func (a *Assembler) line(dst []Event, s *source, f form, e *aic.Entry) []Event {
 	if !s.holds(f, e.Time) {
 		dst = a.endTrace(dst, s, f)
-		return append(dst, Event{Entry: *e, Head: e.Raw, HeadPayload: e.Payload, Parts: 1})
+		return append(dst, Event{Entry: *e, Parts: 1})
 	}
 	h := a.keep(e, nil)
 	h.form = f

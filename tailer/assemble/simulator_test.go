@@ -104,12 +104,12 @@ func TestSimulatedTenant(t *testing.T) {
 			}
 		}
 	}
-	// The simulator lets half of the split events overlap with others, and cuts
-	// small objects into pieces without any sign of JSON. Real tenants split only
-	// what is large.
+	// The simulator lets half of the split events overlap with others, many of which
+	// are split themselves: two of one source can then be put together in several
+	// ways. Property tests cut small objects anywhere.
 	t.Logf("of %d split events, %d are left in parts, %d of them without another event in between; %d events are whole",
 		split, loose, alone, whole)
-	if 8*loose > split || 25*alone > split {
+	if 10*loose > split || alone > 0 {
 		t.Error("too many split events are left in parts")
 	}
 }

@@ -143,7 +143,7 @@ func (a *Assembler) addText(dst []Event, e *aic.Entry, inside []byte) []Event {
 		return a.openPart(dst, s, a.keep(e, text), role == rolePart)
 	case roleSingle:
 		s.pass(e.Time)
-		return append(dst, Event{Entry: *e, Head: e.Raw, HeadPayload: e.Payload, Parts: 1})
+		return append(dst, Event{Entry: *e, Parts: 1})
 	}
 	if f == plainLine {
 		s.pass(e.Time)

@@ -30,6 +30,10 @@ const (
 	prior = 1
 	// jitter keeps streams from marching in step.
 	jitter = 0.1
+	// longestOfMax bounds the interval in multiples of Max where polls do not suffice:
+	// five minutes by default. A tenant with so low a limit that it matters makes
+	// requests wait anyway.
+	longestOfMax = 10
 	// leastRate, in events per second, stands for none, so that the intervals of
 	// idle streams are defined: less than one event in ten days.
 	leastRate = 1e-6
@@ -37,7 +41,8 @@ const (
 
 // PacerOptions bound the intervals and say what may be spent.
 type PacerOptions struct {
-	// Min and Max bound the interval of every stream.
+	// Min and Max bound the interval of every stream; see NewPacer for when Max
+	// does not hold.
 	Min, Max time.Duration
 	// Polls returns the polls per second that all streams may use together now,
 	// for example a part of Budget.Rate. It may be called concurrently.
@@ -63,8 +68,9 @@ type Pace struct {
 
 // NewPacer returns a pacer without streams.
 //
-// Max wins over Polls: when even all streams at Max need more polls than there
-// are, they get Max, and the budget delays them.
+// Polls wins over Max: when even all streams at Max need more polls than there
+// are, Max stands for a longer time, see longestLocked. What is not Polls is the
+// sweep's, without which nothing is complete.
 func NewPacer(o PacerOptions) *Pacer {
 	o.Min = max(o.Min, time.Millisecond)
 	return &Pacer{min: o.Min, max: max(o.Max, o.Min), polls: o.Polls}
@@ -107,30 +113,40 @@ func (s *Pace) Interval() time.Duration {
 	p := s.pacer
 	polls := p.polls()
 	p.mu.Lock()
-	share := p.shareLocked(polls)
-	d := p.intervalLocked(s, share)
+	longest := p.longestLocked(polls)
+	share := p.shareLocked(polls, longest)
+	d := p.intervalLocked(s, share, longest)
 	p.mu.Unlock()
 	return time.Duration(float64(d) * (1 + jitter*(2*rand.Float64()-1)))
 }
 
+// longestLocked returns the longest interval in seconds: Max, or where polls do not
+// suffice for all at Max, so much more that the loud streams still get more polls
+// than the idle ones. With twice the streams that there are polls for, it is three
+// times Max.
+func (p *Pacer) longestLocked(polls float64) float64 {
+	short := float64(len(p.streams)) / (p.max.Seconds() * max(polls, leastRate))
+	return p.max.Seconds() * min(max(1, 2*short-1), longestOfMax)
+}
+
 // intervalLocked returns the interval of s when a weight of 1 gets share polls
 // per second.
-func (p *Pacer) intervalLocked(s *Pace, share float64) time.Duration {
+func (p *Pacer) intervalLocked(s *Pace, share, longest float64) time.Duration {
 	seconds := 1 / (share * s.weight)
-	return time.Duration(min(max(seconds, p.min.Seconds()), p.max.Seconds()) * float64(time.Second))
+	return time.Duration(min(max(seconds, p.min.Seconds()), longest) * float64(time.Second))
 }
 
 // shareLocked returns the polls per second for a weight of 1 with which all
 // streams together use polls per second. What streams at a bound do not take, or
 // take beyond their part, the others get or give.
-func (p *Pacer) shareLocked(polls float64) float64 {
+func (p *Pacer) shareLocked(polls, longest float64) float64 {
 	p.weighLocked()
-	most, least := 1/p.min.Seconds(), 1/p.max.Seconds()
+	most, least := 1/p.min.Seconds(), 1/longest
 	heaviest, lightest := 0.0, math.Inf(1)
 	for _, s := range p.streams {
 		heaviest, lightest = max(heaviest, s.weight), min(lightest, s.weight)
 	}
-	// Between low, where all are at Max, and high, where all are at Min, the sum
+	// Between low, where all are at their longest, and high, where all are at Min, the sum
 	// grows with the share; halving finds it. 50 steps are exact enough for any
 	// two rates, and some thousand operations a poll.
 	low, high := least/heaviest, most/lightest

@@ -223,8 +223,9 @@ func TestInterval(t *testing.T) {
 		"at Min, the rest gets more": {10 * second, time.Hour, 0.15, []float64{10000, 1}, []time.Duration{10 * second, 20 * second}},
 		"at Max, the rest gets less": {second, 20 * second, 0.15, []float64{10000, 0}, []time.Duration{10 * second, 20 * second}},
 		"more polls than needed":     {2 * second, time.Hour, 100, []float64{5, 1, 0}, []time.Duration{2 * second, 2 * second, 2 * second}},
-		"too few polls":              {second, 30 * second, 0.01, []float64{5, 1, 0}, []time.Duration{30 * second, 30 * second, 30 * second}},
-		"no polls at all":            {second, 30 * second, 0, []float64{5}, []time.Duration{30 * second}},
+		"too few polls":              {second, 30 * second, 0.1, []float64{10000, 0, 0, 0}, []time.Duration{25 * second, 50 * second, 50 * second, 50 * second}},
+		"hardly any polls":           {second, 30 * second, 0.001, []float64{5, 1, 0}, []time.Duration{300 * second, 300 * second, 300 * second}},
+		"no polls at all":            {second, 30 * second, 0, []float64{5}, []time.Duration{300 * second}},
 		"all idle":                   {second, time.Hour, 0.2, []float64{0, 0}, []time.Duration{10 * second, 10 * second}},
 	}
 	for name, tt := range tests {
@@ -281,19 +282,23 @@ func TestPaceKeepsItsPromises(t *testing.T) {
 				s.Polled(rapid.IntRange(-1, 1_000_000).Draw(rt, "events"),
 					time.Duration(rapid.Int64Range(-1, int64(time.Hour)).Draw(rt, "since")))
 			}
-			if d := s.Interval(); float64(d) < float64(lowest)*0.89 || float64(d) > float64(highest)*1.11 {
-				rt.Fatalf("interval %s is not between %s and %s", d, lowest, highest)
+			longest := p.longestLocked(polls)
+			if enough := float64(len(p.streams))/highest.Seconds() <= polls; enough && longest != highest.Seconds() {
+				rt.Fatalf("the longest interval is %v s although there are polls for %s", longest, highest)
+			}
+			if d := s.Interval().Seconds(); d < lowest.Seconds()*0.89 || d > longest*1.11 {
+				rt.Fatalf("interval %v s is not between %s and %v s", d, lowest, longest)
 			}
 		}
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		share, sum := p.shareLocked(polls), 0.0
+		longest := p.longestLocked(polls)
+		share, sum := p.shareLocked(polls, longest), 0.0
 		for _, s := range p.streams {
-			sum += 1 / p.intervalLocked(s, share).Seconds()
+			sum += 1 / p.intervalLocked(s, share, longest).Seconds()
 		}
-		least := float64(len(p.streams)) / p.max.Seconds()
-		if sum > max(polls, least)*1.001 {
-			rt.Fatalf("%v polls per second, allowed %v, least %v", sum, polls, least)
+		if least := float64(len(p.streams)) / longest; sum > max(polls, least)*1.001 {
+			rt.Fatalf("%v polls per second, allowed %v", sum, polls)
 		}
 		if most := float64(len(p.streams)) / p.min.Seconds(); sum < min(polls, most)*0.999 {
 			rt.Fatalf("%v polls per second, allowed %v, most %v", sum, polls, most)

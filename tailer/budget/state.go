@@ -27,6 +27,9 @@ type State struct {
 	BlockedUntil time.Time `json:"blocked_until,omitzero"`
 	// Others is the number of requests a minute that is set aside for others.
 	Others int `json:"others,omitempty"`
+	// TipDue is the part of a request that the tip is owed, so that its share holds
+	// however often the daemon is killed.
+	TipDue float64 `json:"tip_due,omitempty"`
 	// Recent are our own requests by the second, counted back from At.
 	Recent []int `json:"recent"`
 }
@@ -40,6 +43,7 @@ func (b *Budget) saveLocked(now time.Time) {
 		Spent:  b.certainLocked(now),
 		Next:   b.next.Round(0),
 		Others: b.others.expected(),
+		TipDue: b.tipDue,
 		Recent: b.sent.recent(now),
 	}
 	if b.told {
@@ -65,6 +69,7 @@ func (b *Budget) restore(s *State, now time.Time) {
 		return
 	}
 	b.sent.restore(now, s.Recent, ago)
+	b.tipDue = min(max(s.TipDue, 0), 1)
 	// since returns how long after now a saved moment lies.
 	since := func(t time.Time) time.Duration { return min(t.Sub(s.At)-ago, maxBlock) }
 	b.others.usual = min(max(s.Others, 0), b.limit)

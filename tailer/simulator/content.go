@@ -208,3 +208,24 @@ func (c *content) password() string {
 }
 
 const host = "openam-example.forgeblocks.com"
+
+// enlarge returns an object with a member more, of several kilobytes: the kind of
+// object that a tenant splits. What real tenants take for too large is not known;
+// every part is still many times as long as an ordinary line.
+func (c *content) enlarge(object []byte) []byte {
+	b := &builder{b: object[:len(object)-1]}
+	b.open("objects", "[")
+	for range 16 + c.rng.IntN(32) {
+		p := c.people[c.rng.IntN(len(c.people))]
+		b.open("", "{")
+		b.str("_id", c.uuid())
+		b.str("userName", p.user)
+		b.str("sn", p.family)
+		b.str("description", "member since "+strconv.Itoa(2000+c.rng.IntN(26))+"\n\t\"\u2026\" \\ "+c.hex(8))
+		b.int("logins", c.rng.IntN(100_000))
+		b.list("effectiveRoles", c.one("admin", "user"), c.hex(4))
+		b.shut("}")
+	}
+	b.shut("]}")
+	return b.b
+}

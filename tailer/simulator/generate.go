@@ -153,19 +153,20 @@ func (t *Tenant) eventLocked(source string, at, now time.Time, room int) (count 
 	return count, end
 }
 
-// split cuts a JSON object into two to four texts. The cuts lie between two
-// characters but anywhere else: within names, numbers and escapes.
+// split makes a JSON object as large as those that a tenant splits and cuts it into
+// two to four texts of nearly the same length, as a limit on an entry's size does.
+// The cuts lie between two characters but anywhere else: within names, numbers and
+// escapes.
 func (g *generator) split(object []byte) []part {
-	text := string(object)
-	parts := make([]part, 0, 4)
+	text := string(g.content.enlarge(object))
+	pieces := 2 + g.rng.IntN(3)
+	limit := len(text)/pieces - g.rng.IntN(64)
+	parts := make([]part, 0, pieces+1)
 	var after time.Duration
-	for pieces := 2 + g.rng.IntN(3); pieces > 1 && len(text) > 2*pieces; pieces-- {
-		cut := 1 + g.rng.IntN(2*len(text)/pieces-1)
-		for cut < len(text) && !utf8.RuneStart(text[cut]) {
+	for len(text) > limit+64*pieces {
+		cut := limit
+		for !utf8.RuneStart(text[cut]) {
 			cut++
-		}
-		if cut == len(text) {
-			break
 		}
 		parts = append(parts, part{after: after, payload: quoted(text[:cut])})
 		after += time.Duration(2_000 + g.rng.IntN(60_000))

@@ -175,7 +175,8 @@ func TestSplitReassembles(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		g := &generator{rng: rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))}
+		seed := rapid.Uint64().Draw(t, "seed")
+		g := &generator{rng: rand.New(rand.NewPCG(seed, 0)), content: newContent(rand.New(rand.NewPCG(seed, 1)))}
 		var whole string
 		for _, p := range g.split(object) {
 			var s string
@@ -184,8 +185,8 @@ func TestSplitReassembles(t *testing.T) {
 			}
 			whole += s
 		}
-		if whole != string(object) {
-			t.Fatalf("got %q, want %q", whole, object)
+		if !json.Valid([]byte(whole)) || !strings.HasPrefix(whole, string(object[:len(object)-1])) {
+			t.Fatalf("got %q, want an object that begins with the members of %q", whole, object)
 		}
 	})
 }

@@ -43,9 +43,7 @@ func (t *Totals) add(r *Result) {
 // Totals returns what the stream's sweeps have found since New.
 func (s *Stream) Totals() Totals { return s.totals }
 
-// Coverage returns a copy of the coverage. It is what a restart needs. A
-// checkpoint that is journaled with a window's events, before Done, is this copy
-// with the window added.
+// Coverage returns a copy of the coverage. It is what a restart needs.
 func (s *Stream) Coverage() Coverage { return s.cov.Clone() }
 
 // CompleteUntil returns the time until which every entry that is wanted and that

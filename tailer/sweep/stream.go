@@ -198,10 +198,7 @@ func (s *Stream) Done(w Window, res Result, now time.Time) {
 	}
 	now = now.UTC()
 	// The end is clipped in case the clock has gone back since Next.
-	for _, part := range s.reopened.Gaps(w.clip(Interval{w.Begin, s.settled(now)})) {
-		s.cover(part)
-		s.suspect.Remove(part)
-	}
+	s.Progress(w.clip(Interval{w.Begin, s.settled(now)}))
 	s.reopened = Coverage{}
 	s.retry.worked(w.utc())
 	s.learn(w, &res)
@@ -211,6 +208,26 @@ func (s *Stream) Done(w Window, res Result, now time.Time) {
 	}
 	s.totals.add(&res)
 	s.roll(now)
+}
+
+// Progress takes in that a part of the window that Next returned is durable in the
+// journal. It counts as covered like the whole after Done, which is still to come,
+// or Failed for the rest of the window.
+func (s *Stream) Progress(part Interval) {
+	for _, iv := range s.reopened.Gaps(part) {
+		s.cover(iv)
+		s.suspect.Remove(iv)
+	}
+}
+
+// With returns the coverage as it will be once Progress or Done has taken in the
+// interval: what a checkpoint holds that is journaled with the interval's events.
+func (s *Stream) With(iv Interval) Coverage {
+	c := s.cov.Clone()
+	for _, part := range s.reopened.Gaps(iv) {
+		c.Add(part)
+	}
+	return c
 }
 
 // Failed takes in that the window could not be swept. It is tried again after a

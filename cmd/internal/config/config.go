@@ -14,8 +14,8 @@
 // holds for one of them, a method of Tenant gives the answer (tenant.go): callers do
 // not put it together themselves.
 //
-// A relative api_key_file or api_secret_file starts at the folder of the
-// configuration file, since it belongs to it. A relative data_dir or sink path
+// A relative api_key_file, or any other file with secrets or certificates, starts at
+// the folder of the configuration file, since it belongs to it. A relative data_dir or sink path
 // starts at the working directory of the process, as it does for any program
 // that is told where to write.
 //
@@ -103,7 +103,8 @@ type Requests struct {
 
 // Poll is how often the tail of a source is asked for.
 type Poll struct {
-	// MinInterval and MaxInterval bound the time between two polls of a source.
+	// MinInterval and MaxInterval bound the time between two polls of a source. The
+	// request budget may make it longer.
 	MinInterval time.Duration `config:"min_interval"`
 	MaxInterval time.Duration `config:"max_interval"`
 	// Timeout bounds one request with its whole answer.
@@ -166,11 +167,31 @@ type Journal struct {
 type Sink struct {
 	Type string      `config:"type"`
 	_    unsupported `config:"where"`
+	// Batch is how much is sent at once; its defaults depend on the type.
+	Batch       Batch       `config:"batch"`
+	DeadLetters DeadLetters `config:"dead_letters"`
 
 	File  *FileSink   `type:"file"`
 	Kafka *KafkaSink  `type:"kafka"`
 	_     unsupported `type:"elasticsearch"`
-	_     unsupported `type:"splunk_hec"`
+
+	SplunkHEC *SplunkHECSink `type:"splunk_hec"`
+}
+
+// Batch is how much a sink is sent at once.
+type Batch struct {
+	// MaxEvents and MaxBytes bound a batch; more than 0. The bytes are those of the
+	// events as the tenant sent them. An event that is larger goes by itself.
+	MaxEvents int   `config:"max_events"`
+	MaxBytes  Bytes `config:"max_bytes"`
+	// MaxAge is how long an event waits for others at most; 0 is not at all.
+	MaxAge time.Duration `config:"max_age"`
+}
+
+// DeadLetters are the events that a sink will never take.
+type DeadLetters struct {
+	// MaxSize is when the sink pauses because of them.
+	MaxSize Bytes `config:"max_size"`
 }
 
 // FileSink writes NDJSON files.

@@ -21,6 +21,9 @@ type decoder struct {
 // defaulter is a struct that has defaults of its own.
 type defaulter interface{ setDefaults() }
 
+// typeDefaulter is a struct with defaults that depend on its key "type".
+type typeDefaulter interface{ setTypeDefaults(typ string) }
+
 // group fills a struct. Keys that are not there keep their defaults.
 func (d *decoder) group(path string, raw any, out reflect.Value) {
 	if dflt, ok := out.Addr().Interface().(defaulter); ok {
@@ -49,6 +52,9 @@ func (d *decoder) group(path string, raw any, out reflect.Value) {
 			dflt.setDefaults()
 		}
 		out.Field(chosen.index).Set(inner)
+		if dflt, ok := out.Addr().Interface().(typeDefaulter); ok {
+			dflt.setTypeDefaults(chosen.name)
+		}
 		for _, k := range keysOf(chosen.typ) {
 			keys = append(keys, k)
 			targets[k.name] = inner.Elem().Field(k.index)

@@ -73,9 +73,14 @@ func readSecrets(cfg *Config, folder string, c *collector) {
 		f.read("api_secret", &t.APISecret, c)
 		cfg.Tenants[name] = t
 	}
-	for name, s := range cfg.Sinks {
-		if s.Kafka != nil {
-			s.Kafka.readFiles(below("sinks", name), folder, c)
+	for name, sink := range cfg.Sinks {
+		if hec := sink.SplunkHEC; hec != nil {
+			f := secretFile{key: below(below("sinks", name), "token_file"), path: hec.TokenFile, folder: folder}
+			f.read("token", &hec.Token, c)
+			hec.TLS.resolve(folder)
+		}
+		if k := sink.Kafka; k != nil {
+			k.readFiles(below("sinks", name), folder, c)
 		}
 	}
 }

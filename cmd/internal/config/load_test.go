@@ -40,6 +40,7 @@ func minimalConfig() *Config {
 	cfg.Tenants = map[string]Tenant{"prod": tenant}
 	sink := Sink{Type: "file", File: &FileSink{Path: "out/{source}.ndjson"}}
 	sink.File.setDefaults()
+	sink.setTypeDefaults("file")
 	cfg.Sinks = map[string]Sink{"archive": sink}
 	return cfg
 }
@@ -99,6 +100,8 @@ sinks:
     type: file
     path: '/x/{tenant}/{source}-{date}.ndjson'
     rotate: {max_size: 512MiB, every: 30d, keep: 7, compress: zstd}
+    batch: {max_bytes: 1MiB, max_age: 2s}
+    dead_letters: {max_size: 1GiB}
 `
 	got, err := parse("aictail.yaml", []byte(text), []string{"MAX=20GB", "NOTHING="})
 	if err != nil {
@@ -118,7 +121,7 @@ sinks:
 		}},
 		Filter:  Filter{Redact: []RedactRule{{Preset: "secrets"}}},
 		Journal: Journal{MaxSize: 20e9, Retain: 36 * time.Hour},
-		Sinks: map[string]Sink{"a": {Type: "file", File: &FileSink{
+		Sinks: map[string]Sink{"a": {Type: "file", Batch: Batch{5000, 1 << 20, 2 * time.Second}, DeadLetters: DeadLetters{1 << 30}, File: &FileSink{
 			Path: "/x/{tenant}/{source}-{date}.ndjson", Format: "raw",
 			Rotate: Rotate{MaxSize: 512 << 20, Every: 720 * time.Hour, Keep: 7, Compress: "zstd"},
 		}}},
@@ -126,6 +129,52 @@ sinks:
 	got.Warnings = nil // TestWarnings has them
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestSplunkHEC(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "token"), []byte("token-1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const text = `
+sinks:
+  a:
+    type: splunk_hec
+    urls: [http://localhost:8088/, 'https://proxy.example.com/splunk/']
+    token_file: token
+    acknowledge: true
+    ack_timeout: 10m
+    index: aic-{source}
+    source: 'aictail:{tenant}:{source}'
+    sourcetype: _json
+    host: h
+    timeout: 90s
+    max_body: 512KiB
+    compression: none
+    tls: {ca_file: ca.pem, cert_file: sub/cert.pem, key_file: /etc/key.pem, server_name: splunk}
+  b: {type: splunk_hec, url: https://http-inputs-x.splunkcloud.com, token: token-2, acknowledge: true}
+`
+	minimal, _, _ := strings.Cut(minimal, "\nsinks:")
+	cfg, err := parse(filepath.Join(dir, "x.yaml"), []byte(minimal+text), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &SplunkHECSink{
+		URLs:  []string{"http://localhost:8088", "https://proxy.example.com/splunk"},
+		Token: NewSecret("token-1"), TokenFile: "token", Acknowledge: true, AckTimeout: 10 * time.Minute,
+		Index: "aic-{source}", Source: "aictail:{tenant}:{source}", Sourcetype: "_json", Host: "h", Format: "raw",
+		Timeout: 90 * time.Second, MaxBody: 512 << 10, Compression: "none",
+		TLS: ClientTLS{CAFile: filepath.Join(dir, "ca.pem"), CertFile: filepath.Join(dir, "sub/cert.pem"), KeyFile: "/etc/key.pem", ServerName: "splunk"},
+	}
+	if diff := cmp.Diff(want, cfg.Sinks["a"].SplunkHEC); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if got := cfg.Sinks["b"].SplunkHEC.Addresses(); len(got) != 1 || got[0] != "https://http-inputs-x.splunkcloud.com" {
+		t.Errorf("got %v", got)
+	}
+	if len(cfg.Warnings) != 1 || cfg.Warnings[0].Key != "sinks.b.acknowledge" {
+		t.Errorf("got the warnings %v", cfg.Warnings)
 	}
 }
 
@@ -200,7 +249,7 @@ func TestExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := Load(file, []string{"AIC_API_KEY=key-1", "AIC_API_SECRET=secret-1"})
+	cfg, err := Load(file, []string{"AIC_API_KEY=key-1", "AIC_API_SECRET=secret-1", "SPLUNK_HEC_TOKEN=token-1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,9 +259,14 @@ func TestExample(t *testing.T) {
 	prod.SourceOptions = map[string]SourceOptions{}
 	want.Tenants["prod"] = prod
 	want.Sinks["archive"].File.Path = "/var/log/aictail/{tenant}/{source}.ndjson"
-	bus := &KafkaSink{Brokers: []string{"kafka1.example.com:9092"}, Topic: "aic.{source}"}
-	bus.setDefaults()
-	want.Sinks["bus"] = Sink{Type: "kafka", Kafka: bus}
+	bus := Sink{Type: "kafka", Kafka: &KafkaSink{Brokers: []string{"kafka1.example.com:9092"}, Topic: "aic.{source}"}}
+	bus.Kafka.setDefaults()
+	bus.setTypeDefaults("kafka")
+	want.Sinks["bus"] = bus
+	siem := Sink{Type: "splunk_hec", SplunkHEC: &SplunkHECSink{URL: "https://splunk.example.com:8088", Token: NewSecret("token-1")}}
+	siem.SplunkHEC.setDefaults()
+	siem.setTypeDefaults("splunk_hec")
+	want.Sinks["siem"] = siem
 	if diff := cmp.Diff(want, cfg); diff != "" {
 		t.Errorf("the example shows other values than the defaults (-default +example)\n%s", diff)
 	}
@@ -220,7 +274,7 @@ func TestExample(t *testing.T) {
 	shown := func(k key) bool {
 		// A key that cannot stand beside another one is shown in a comment.
 		prefix := `(?m)^ *(- )?`
-		if strings.HasSuffix(k.name, "_file") {
+		if strings.HasSuffix(k.name, "_file") || k.name == "urls" {
 			prefix = `(?m)^ *# `
 		}
 		return regexp.MustCompile(prefix + k.name + `:`).Match(text)
@@ -453,6 +507,8 @@ func TestSecretsStayHidden(t *testing.T) {
 		"tenants: hunter2",
 		"log: hunter2",
 		"sinks: {siem: {type: splunk_hec, token: hunter2}}",
+		"sinks: {siem: {type: splunk_hec, token: 'hunter2 hunter2', url: 'https://user:hunter2@host', urls: ['http://host/hunter2']}}",
+		"sinks: {siem: {type: splunk_hec, token_file: hunter2, token: hunter2, tls: {ca_file: [hunter2]}}}",
 		"sinks: {siem: {token: hunter2}}",
 		"sinks: {bus: {type: kafka, sasl: {mechanism: PLAIN, password: 'hunter2 hunter2', password_file: hunter2}, tls: {key_file: k}}}",
 		"journal: {max_size: '${PROBE}', retain: '${PROBE}'}",

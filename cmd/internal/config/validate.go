@@ -59,6 +59,12 @@ func validate(cfg *Config, c *collector) []Problem {
 		if k := cfg.Sinks[name].Kafka; k != nil {
 			v.kafkaSink(below("sinks", name), k)
 		}
+		if hec := cfg.Sinks[name].SplunkHEC; hec != nil {
+			v.splunkHEC(below("sinks", name), hec)
+		}
+		if cfg.Sinks[name].Type != "" { // else the keys beside it were not read
+			v.delivery(below("sinks", name), cfg.Sinks[name])
+		}
 		v.name("sinks", name)
 	}
 	v.sharedPaths(cfg.Sinks)

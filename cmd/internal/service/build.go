@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"aictail"
@@ -13,8 +14,10 @@ import (
 	"aictail/cmd/internal/config"
 	"aictail/sinks"
 	"aictail/sinks/deliver"
+	"aictail/sinks/deliver/deadletter"
 	"aictail/sinks/file"
 	"aictail/sinks/kafka"
+	"aictail/sinks/splunkhec"
 )
 
 // sink is a configured sink with its worker.
@@ -23,14 +26,16 @@ type sink struct {
 	kind   string
 	worker *deliver.Worker
 	reader *journal.Reader
-	reopen func() // nil if the sink has nothing to reopen
+	// letters is the worker's, except for what any goroutine may ask it.
+	letters *deadletter.Store
+	reopen  func() // nil if the sink has nothing to reopen
 }
 
 // reader is a journal's reader in the form that deliver wants.
 type reader struct{ *journal.Reader }
 
-func (r reader) Next(ctx context.Context, maxEvents, maxBytes int) ([]aictail.Event, aictail.Position, error) {
-	return r.Reader.Next(ctx, journal.Limit{Events: maxEvents, Bytes: maxBytes})
+func (r reader) Next(ctx context.Context, limit deliver.Limit) ([]aictail.Event, aictail.Position, error) {
+	return r.Reader.Next(ctx, journal.Limit(limit))
 }
 
 // passed returns the position below which the sink needs nothing any more.
@@ -47,13 +52,19 @@ func (s *Service) buildSinks() error {
 		}
 		// A sink that is new to this data_dir begins with what the journal holds.
 		k := sink{name: name, kind: c.Type, reader: s.journal.NewReader(saved.Position)}
+		k.letters = deadletter.New(deadletter.Options{
+			Dir: deadLetterDir(s.cfg), Sink: name, MaxSize: int64(c.DeadLetters.MaxSize),
+		})
 		target, err := s.newSink(name, c, &k)
 		if err != nil {
 			return fmt.Errorf("sinks.%s: %w", name, err)
 		}
-		k.worker = deliver.New(name, deliver.Deps{
+		batching := deliver.Batching{
+			MaxEvents: c.Batch.MaxEvents, MaxBytes: int(c.Batch.MaxBytes), MaxAge: c.Batch.MaxAge,
+		}
+		k.worker = deliver.New(name, batching, deliver.Deps{
 			Sink: target, Reader: reader{k.reader}, Store: store{state: s.state, name: name},
-			Metrics: metrics, Log: s.log,
+			Letters: k.letters, Metrics: metrics, Log: s.log,
 		})
 		s.sinks = append(s.sinks, k)
 	}
@@ -62,6 +73,7 @@ func (s *Service) buildSinks() error {
 
 // newSink makes the sink of the configured type. A new type is one case here.
 func (s *Service) newSink(name string, c config.Sink, k *sink) (sinks.Sink, error) {
+	log := s.log.With(zap.String("sink", name))
 	switch {
 	case c.File != nil:
 		f, err := file.New(file.Config{
@@ -70,15 +82,17 @@ func (s *Service) newSink(name string, c config.Sink, k *sink) (sinks.Sink, erro
 				MaxSize: int64(c.File.Rotate.MaxSize), Every: c.File.Rotate.Every,
 				Keep: c.File.Rotate.Keep, Compress: c.File.Rotate.Compress,
 			},
-		}, file.Deps{Log: s.log.With(zap.String("sink", name))})
+		}, file.Deps{Log: log})
 		if err != nil {
 			return nil, err
 		}
 		k.reopen = f.Reopen
 		return f, nil
 	case c.Kafka != nil:
-		return newKafka(c.Kafka, kafka.Deps{
-			Installation: s.state.Installation(), Name: name, Log: s.log.With(zap.String("sink", name)),
+		return newKafka(c.Kafka, kafka.Deps{Installation: s.state.Installation(), Name: name, Log: log})
+	case c.SplunkHEC != nil:
+		return splunkhec.New(hecConfig(c.SplunkHEC), splunkhec.Deps{
+			Log: log, Registerer: prometheus.WrapRegistererWith(prometheus.Labels{"sink": name}, s.registry),
 		})
 	}
 	return nil, fmt.Errorf("type %q is not known", c.Type)
@@ -100,4 +114,16 @@ func newKafka(c *config.KafkaSink, deps kafka.Deps) (sinks.Sink, error) {
 		return nil, err // not k: an interface with a nil pointer in it is not nil
 	}
 	return k, nil
+}
+
+func hecConfig(c *config.SplunkHECSink) splunkhec.Config {
+	return splunkhec.Config{
+		URLs: c.Addresses(), Token: splunkhec.Token(c.Token.Value()),
+		Acknowledge: c.Acknowledge, AckTimeout: c.AckTimeout,
+		Host: c.Host, Source: c.Source, Sourcetype: c.Sourcetype, Index: c.Index, Format: c.Format,
+		Timeout: c.Timeout, MaxBody: int(c.MaxBody), Compression: c.Compression,
+		TLS: splunkhec.TLS{
+			CAFile: c.TLS.CAFile, CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile, ServerName: c.TLS.ServerName,
+		},
+	}
 }

@@ -13,7 +13,8 @@ import (
 	"aictail/tailer/sweep"
 )
 
-// progressCollector tells, at every scrape, how far the sweeps have come.
+// progressCollector tells, at every scrape, how far the sweeps and the sinks have
+// come.
 type progressCollector struct{ s *Service }
 
 func completeUntilDesc() *prometheus.Desc {
@@ -27,10 +28,16 @@ func behindDesc() *prometheus.Desc {
 		"Time that remains to be swept, the settle time not counted.", []string{"tenant", "source"}, nil)
 }
 
+func sinkUntilDesc() *prometheus.Desc {
+	return prometheus.NewDesc("aictail_sink_complete_until_timestamp_seconds",
+		"Time until which every entry of every swept source has reached the sink.", []string{"sink"}, nil)
+}
+
 // Describe implements prometheus.Collector.
 func (c progressCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- completeUntilDesc()
 	ch <- behindDesc()
+	ch <- sinkUntilDesc()
 }
 
 // Collect implements prometheus.Collector.
@@ -47,6 +54,11 @@ func (c progressCollector) Collect(ch chan<- prometheus.Metric) {
 					float64(p.CompleteUntil.UnixNano())/1e9, r.tenant.name, source)
 			}
 			ch <- prometheus.MustNewConstMetric(behindDesc(), prometheus.GaugeValue, p.Behind.Seconds(), r.tenant.name, source)
+		}
+	}
+	for _, k := range c.s.sinks {
+		if until := c.s.marks.passed(k.passed()); !until.IsZero() {
+			ch <- prometheus.MustNewConstMetric(sinkUntilDesc(), prometheus.GaugeValue, float64(until.UnixNano())/1e9, k.name)
 		}
 	}
 }

@@ -34,48 +34,107 @@ func (s *Service) checks() []admin.Check {
 // Status returns what the daemon says of itself at this moment. The counts are
 // those of the metrics, so that page and alerts agree.
 func (s *Service) Status() (admin.Status, error) {
+	m, err := s.gather()
+	if err != nil {
+		return admin.Status{}, err
+	}
+	status := admin.Status{
+		Version: s.version, Installation: s.state.Installation(), Started: s.started, Now: time.Now(),
+		Tenants: s.tenantStatus(m), Sources: s.sourceStatus(m),
+	}
+	s.addCoverage(&status)
+	s.addRates(&status)
+	for _, x := range m["aictail_redactions_total"].GetMetric() {
+		status.Redactions += uint64(x.GetCounter().GetValue())
+	}
+	s.addSinks(&status, m)
+	status.Judge()
+	return status, nil
+}
+
+func (s *Service) gather() (gathered, error) {
 	families, err := s.registry.Gather()
 	if err != nil {
-		return admin.Status{}, fmt.Errorf("gather the metrics: %w", err)
+		return nil, fmt.Errorf("gather the metrics: %w", err)
 	}
 	m := make(gathered, len(families))
 	for _, f := range families {
 		m[f.GetName()] = f
 	}
-	js := s.journal.Stats()
-	status := admin.Status{
-		Version: s.version, Installation: s.state.Installation(), Started: s.started, Now: time.Now(),
-		Journal: admin.Journal{Bytes: js.Bytes, MaxBytes: js.MaxBytes, Full: s.journal.Full()},
-	}
+	return m, nil
+}
+
+func (s *Service) tenantStatus(m gathered) (list []admin.Tenant) {
 	for _, t := range s.tenants {
-		status.Tenants = append(status.Tenants, admin.Tenant{
+		list = append(list, admin.Tenant{
 			Name: t.name, Trouble: text(t.shared.Health()),
 			Limit:     int(m.value("aictail_rate_limit_limit", "tenant", t.name)),
 			Remaining: int(m.value("aictail_rate_limit_remaining", "tenant", t.name)),
 		})
 	}
+	return list
+}
+
+func (s *Service) sourceStatus(m gathered) (list []admin.Source) {
 	for _, x := range m["aictail_last_event_timestamp_seconds"].GetMetric() {
 		tenant, source := label(x, "tenant"), label(x, "source")
 		last := m.value("aictail_last_event_timestamp_seconds", "tenant", tenant, "source", source)
-		status.Sources = append(status.Sources, admin.Source{
+		list = append(list, admin.Source{
 			Tenant: tenant, Source: source,
 			LastEvent: time.UnixMicro(int64(last * 1e6)).UTC(),
 		})
 	}
-	sumEvents(status.Sources, m)
-	s.addCoverage(&status)
-	for _, x := range m["aictail_redactions_total"].GetMetric() {
-		status.Redactions += uint64(x.GetCounter().GetValue())
-	}
+	sumEvents(list, m)
+	return list
+}
+
+// addSinks adds the sinks, and until when what is complete has reached each.
+func (s *Service) addSinks(status *admin.Status, m gathered) {
 	for _, k := range s.sinks {
 		status.Sinks = append(status.Sinks, admin.Sink{
 			Name: k.name, Type: k.kind, Trouble: text(k.worker.Health()),
-			Events:     uint64(m.value("aictail_sink_events_total", "sink", k.name)),
-			LagSeconds: k.worker.Lag().Seconds(),
-			Paused:     m.value("aictail_sink_paused", "sink", k.name) == 1,
+			Events:        uint64(m.value("aictail_sink_events_total", "sink", k.name)),
+			CompleteUntil: s.marks.passed(k.passed()),
+			LagSeconds:    k.worker.Lag().Seconds(),
+			Paused:        m.value("aictail_sink_paused", "sink", k.name) == 1,
+			DeadLetters:   k.letters.Count(),
 		})
 	}
-	return status, nil
+}
+
+// takeSample notes, now and then, what rates are computed from.
+func (s *Service) takeSample(now time.Time) {
+	if !s.sampler.due(now) {
+		return
+	}
+	m, err := s.gather()
+	if err != nil {
+		return // Status tells
+	}
+	x := sample{at: now, events: map[[2]string]uint64{}, journal: s.journal.Stats().Bytes}
+	for _, source := range s.sourceStatus(m) {
+		x.events[[2]string{source.Tenant, source.Source}] = source.Events
+	}
+	s.sampler.add(x)
+}
+
+// addRates adds what follows from the last minute.
+func (s *Service) addRates(status *admin.Status) {
+	js := s.journal.Stats()
+	status.Journal = admin.Journal{Bytes: js.Bytes, MaxBytes: js.MaxBytes, Full: s.journal.Full()}
+	before, seconds, ok := s.sampler.span(status.Now)
+	if !ok {
+		return
+	}
+	for i := range status.Sources {
+		x := &status.Sources[i]
+		if events := before.events[[2]string{x.Tenant, x.Source}]; x.Events > events {
+			x.Rate = float64(x.Events-events) / seconds
+		}
+	}
+	if grown := float64(js.Bytes-before.journal) / seconds; grown > 0 {
+		status.Journal.FullInSeconds = float64(js.MaxBytes-js.Bytes) / grown
+	}
 }
 
 // sumEvents adds up what tail and sweep have read of each source.
@@ -95,8 +154,9 @@ func (s *Service) addCoverage(status *admin.Status) {
 		p := r.stream.Progress(status.Now)
 		c := admin.Coverage{
 			Tenant: r.tenant.name, Sources: p.Sources, Mode: r.tenant.cfg.SweepOf(p.Sources).Mode,
-			CompleteUntil: p.CompleteUntil, BehindSeconds: p.Behind.Seconds(),
+			CompleteUntil: p.CompleteUntil, BehindSeconds: p.Behind.Seconds(), RemainingSeconds: p.Remaining.Seconds(),
 			Covered: intervals(p.Covered), Missing: intervals(p.Missing),
+			SettleSeconds: r.tenant.cfg.SweepOf(p.Sources).Settle.Seconds(),
 		}
 		status.Coverage = append(status.Coverage, c)
 		for _, source := range r.stream.Sources() {

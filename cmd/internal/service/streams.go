@@ -143,6 +143,24 @@ func (s *Service) addReading(t *tenant, entry string, saved map[string][]byte) *
 	return r
 }
 
+// rememberStart makes the beginning of a new stream durable before anything of it
+// is read: a start such as "now" or "24h" means this moment, also if the daemon is
+// killed before the first sweep has been confirmed.
+func (s *Service) rememberStart(stream *tailer.Stream) error {
+	b, err := stream.Beginning()
+	if err != nil {
+		return err
+	}
+	pos, _, err := s.journal.Append(aictail.Record{Stream: stream.SweepName(), Checkpoint: b})
+	if err == nil {
+		err = s.journal.Sync(context.Background(), pos)
+	}
+	if err != nil {
+		return fmt.Errorf("remember the start of %s: %w", stream.Name(), err)
+	}
+	return nil
+}
+
 // recoverCoverage gives a stream its saved coverage or, when the source entries
 // have been grouped anew, what was confirmed for each of its sources.
 func (s *Service) recoverCoverage(stream *tailer.Stream, saved map[string][]byte) {
@@ -210,6 +228,11 @@ func (s *Service) recoverReadings(saved map[string][]byte, applied aictail.Posit
 			if err := r.tailer.Recover(b); err != nil {
 				s.log.Warn("the restart state of a tail cannot be read; it starts anew, 15 seconds back, and the sweep fills the gap",
 					zap.String("stream", r.stream.TailName()), zap.Error(err))
+			}
+		}
+		if saved[r.stream.SweepName()] == nil {
+			if err := s.rememberStart(r.stream); err != nil {
+				return err
 			}
 		}
 	}
@@ -318,6 +341,10 @@ func (s *Service) addSources(t *tenant, names []string, read func(*reading)) {
 			continue
 		}
 		s.log.Info("reading a source that the tenant offers", zap.String("tenant", t.name), zap.String("source", name))
-		read(s.addReading(t, name, nil))
+		r := s.addReading(t, name, nil)
+		if err := s.rememberStart(r.stream); err != nil {
+			s.log.Warn("a restart before the first sweep of a source would begin later than now", zap.Error(err))
+		}
+		read(r)
 	}
 }

@@ -1,0 +1,306 @@
+package splunkhec
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"aictail/sinks"
+	"aictail/sinks/splunkhec/hectest"
+)
+
+// TestFailover: an address that is dead from the start, or dies, costs nothing.
+func TestFailover(t *testing.T) {
+	dead := hectest.New(hectest.Options{})
+	dead.Close()
+	dying, last := hectest.New(hectest.Options{}), newServer(t, hectest.Options{})
+	s := openSink(t, last, func(c *Config) { c.URLs = []string{dead.URL(), dying.URL(), last.URL()} })
+	for i := range 4 {
+		if err := s.Send(t.Context(), newEvents(1+i*5, 5)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(dying.Events()) == 0 || len(last.Events()) == 0 {
+		t.Errorf("the addresses do not share the work: %d and %d", len(dying.Events()), len(last.Events()))
+	}
+	s.closeConnections()
+	dying.Close()
+	for i := range 4 {
+		if err := s.Send(t.Context(), newEvents(21+i*5, 5)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := slices.Sorted(slices.Values(slices.Concat(numbers(dying), numbers(last))))
+	if !slices.Equal(got, seq(1, 41)) {
+		t.Errorf("Splunk has %v", got)
+	}
+	if got := repeats(t, s); got != 0 {
+		t.Errorf("%d possible duplicates are counted", got)
+	}
+	last.Close()
+	if err := s.Send(t.Context(), newEvents(41, 5)); sinks.KindOf(err) != sinks.Retry {
+		t.Errorf("without any address: %v", err)
+	}
+}
+
+// TestRefusedByOne: an address that does not know the token is reported and left
+// alone; the other delivers.
+func TestRefusedByOne(t *testing.T) {
+	good, bad := newServer(t, hectest.Options{}), newServer(t, hectest.Options{Token: "another"})
+	core, logs := observer.New(zap.InfoLevel)
+	s, err := New(Config{URLs: []string{bad.URL(), good.URL()}, Token: "token"}, Deps{Log: zap.New(core)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Open(t.Context(), sinks.Saved{Save: func([]byte) error { return nil }}); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for i := range 5 {
+		if err := s.Send(t.Context(), newEvents(1+i, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if logs.FilterMessageSnippet("address fails").Len() != 1 {
+		t.Errorf("logged: %v", logs.All())
+	}
+	bad.Set(func(o *hectest.Options) { o.Token = "token" })
+	s.endpoints[0].rests = time.Time{}
+	for i := range 2 {
+		if err := s.Send(t.Context(), newEvents(6+i, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(bad.Events()) == 0 || logs.FilterMessageSnippet("used again").Len() != 1 {
+		t.Errorf("the mended address is not used: %v", logs.All())
+	}
+}
+
+func TestOpenRefused(t *testing.T) {
+	tests := map[string]struct {
+		options hectest.Options
+		cfg     Config
+		want    string
+	}{
+		"unknown":               {hectest.Options{Token: "other"}, Config{}, "code 4"},
+		"disabled":              {hectest.Options{Disabled: true}, Config{}, "code 1"},
+		"unknown, acknowledged": {hectest.Options{Token: "other", Acknowledge: true}, Config{Acknowledge: true}, "code 4"},
+		"not HEC":               {hectest.Options{}, Config{URLs: []string{"/wrong"}}, "check url"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			server := newServer(t, tt.options)
+			tt.cfg.URLs, tt.cfg.Token = []string{server.URL() + strings.Join(tt.cfg.URLs, "")}, "token"
+			s := newSink(t, tt.cfg)
+			err := s.Open(t.Context(), sinks.Saved{Save: func([]byte) error { return nil }})
+			defer s.Close()
+			if sinks.KindOf(err) != sinks.Refused || !strings.Contains(fmt.Sprint(err), tt.want) || strings.Contains(err.Error(), "token\"") {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+// TestProbe: after a failure, nothing is sent before HEC says that it is well.
+func TestProbe(t *testing.T) {
+	server := newServer(t, hectest.Options{})
+	s := openSink(t, server, nil)
+	server.Inject(hectest.Fault{Service: hectest.Collect, Status: 503, Body: `{"code":9}`})
+	health := server.Inject(hectest.Fault{Service: hectest.Health, Times: 3, Status: 503, Body: `{"text":"HEC is unhealthy, queues are full","code":18}`})
+	events := newEvents(1, 5)
+	before := len(server.Requests())
+	for range 4 {
+		if err := s.Send(t.Context(), events); sinks.KindOf(err) != sinks.Retry {
+			t.Fatalf("got %v", err)
+		}
+	}
+	for _, r := range server.Requests()[before+1:] {
+		if r.Path != "/services/collector/health/1.0" {
+			t.Errorf("%s %s although HEC is not well", r.Method, r.Path)
+		}
+	}
+	if err := s.Send(t.Context(), events); err != nil || health.Fired() != 3 {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestHealthHidden(t *testing.T) {
+	server := newServer(t, hectest.Options{HideHealth: true})
+	if err := openSink(t, server, nil).Send(t.Context(), newEvents(1, 3)); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRest: the pauses of a failing address, in simulated time.
+func TestRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, err := New(Config{URLs: []string{"http://a.test", "http://b.test"}, Token: "token"}, Deps{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, b := s.endpoints[0], s.endpoints[1]
+		for _, want := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60} {
+			s.learn(a, outcome{kind: sinks.Retry})
+			if got := time.Until(a.rests); got != want*time.Second {
+				t.Errorf("rests %v, want %d s", got, want)
+			}
+		}
+		for range 4 {
+			if got := s.candidates(time.Now()); len(got) != 1 || got[0] != b {
+				t.Errorf("uses %v", got)
+			}
+		}
+		s.learn(b, outcome{kind: sinks.Retry, after: 2 * time.Minute})
+		for range 4 {
+			if got := s.candidates(time.Now()); len(got) != 1 || got[0] != a {
+				t.Errorf("all rest: uses %v", got)
+			}
+		}
+		time.Sleep(time.Minute + time.Second)
+		if got := s.candidates(time.Now()); len(got) != 1 || got[0] != a {
+			t.Errorf("uses %v", got)
+		}
+		s.learn(a, outcome{ok: true})
+		s.learn(b, outcome{single: true, kind: sinks.Poison})
+		if got := s.candidates(time.Now()); len(got) != 2 || a.ill || b.ill {
+			t.Errorf("uses %v", got)
+		}
+	})
+}
+
+func TestCookies(t *testing.T) {
+	keep := func(c *cookies, set ...*http.Cookie) {
+		w := httptest.NewRecorder()
+		for _, cookie := range set {
+			http.SetCookie(w, cookie)
+		}
+		c.keep(w.Result())
+	}
+	var c cookies
+	keep(&c, &http.Cookie{Name: "a", Value: "1"}, &http.Cookie{Name: "b", Value: "2"})
+	keep(&c, &http.Cookie{Name: "a", Value: "3"}, &http.Cookie{Name: "b", MaxAge: -1},
+		&http.Cookie{Name: "c", Value: "4", Expires: time.Now().Add(-time.Hour)},
+		&http.Cookie{Name: "d", Value: strings.Repeat("x", maxCookieLength)})
+	if len(c.values) != 1 || c.values["a"] != "3" {
+		t.Errorf("got %v", c.values)
+	}
+	for i := range 100 {
+		keep(&c, &http.Cookie{Name: fmt.Sprint("n", i), Value: "x"})
+	}
+	keep(&c, &http.Cookie{Name: "a", Value: "5"})
+	if len(c.values) != maxCookies || c.values["a"] != "5" {
+		t.Errorf("%d cookies are kept, a is %s", len(c.values), c.values["a"])
+	}
+}
+
+// certificate writes a self-signed certificate and its key, and returns it.
+func certificate(t *testing.T, dir string) *x509.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "aictail"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writePEM(t, filepath.Join(dir, "cert.pem"), "CERTIFICATE", der)
+	writePEM(t, filepath.Join(dir, "key.pem"), "PRIVATE KEY", pkcs8)
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func writePEM(t *testing.T, path, kind string, der []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTLS(t *testing.T) {
+	dir := t.TempDir()
+	pool := x509.NewCertPool()
+	pool.AddCert(certificate(t, dir))
+	open, closed := newServer(t, hectest.Options{TLS: true}), newServer(t, hectest.Options{TLS: true, ClientCAs: pool})
+	plain := newServer(t, hectest.Options{})
+	ca, cert, key := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	writePEM(t, ca, "CERTIFICATE", open.Certificate().Raw)
+	tests := []struct {
+		name string
+		url  string
+		tls  TLS
+		kind sinks.Kind
+		want string // in the error; "" for none
+	}{
+		{"trusted", open.URL(), TLS{CAFile: ca}, 0, ""},
+		{"by name", open.URL(), TLS{CAFile: ca, ServerName: "example.com"}, 0, ""},
+		{"unknown authority", open.URL(), TLS{}, sinks.Refused, "tls.ca_file"},
+		{"another authority", open.URL(), TLS{CAFile: cert}, sinks.Refused, "tls.ca_file"},
+		{"another name", open.URL(), TLS{CAFile: ca, ServerName: "splunk.test"}, sinks.Refused, "tls.server_name"},
+		{"with a certificate", closed.URL(), TLS{CAFile: ca, CertFile: cert, KeyFile: key}, 0, ""},
+		{"without one", closed.URL(), TLS{CAFile: ca}, sinks.Refused, "tls.cert_file"},
+		{"no TLS there", strings.Replace(plain.URL(), "http:", "https:", 1), TLS{}, sinks.Refused, "no TLS at this address"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newSink(t, Config{URLs: []string{tt.url}, Token: "token", TLS: tt.tls})
+			defer s.Close()
+			err := s.Open(t.Context(), sinks.Saved{Save: func([]byte) error { return nil }})
+			if tt.want == "" {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := s.Send(t.Context(), newEvents(1, 2)); err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			if sinks.KindOf(err) != tt.kind || err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v: %v", sinks.KindOf(err), err)
+			}
+		})
+	}
+}
+
+// TestRedirect: the token goes nowhere but to the configured address.
+func TestRedirect(t *testing.T) {
+	elsewhere := newServer(t, hectest.Options{})
+	server := newServer(t, hectest.Options{})
+	s := openSink(t, server, nil)
+	for _, status := range []int{301, 302, 307, 308} {
+		server.Inject(hectest.Fault{Service: hectest.Collect, Status: status, Header: map[string]string{"Location": elsewhere.URL() + "/services/collector/event"}})
+		if err := s.Send(t.Context(), newEvents(1, 1)); sinks.KindOf(err) != sinks.Refused || !strings.Contains(err.Error(), "final address") {
+			t.Errorf("%d: got %v", status, err)
+		}
+	}
+	if got := elsewhere.Requests(); len(got) > 0 {
+		t.Errorf("the redirect was followed: %+v", got)
+	}
+}
