@@ -41,10 +41,12 @@ func (t *Tailer) poll(ctx context.Context) error {
 		t.deps.Tenant.answered(endpointTail, err)
 	}
 	if err == nil {
-		if err = t.finishPage(ctx, page, asked); err == nil {
-			return nil
-		}
-	} else if lost := t.in.settle(ctx); lost != nil {
+		err = t.finishPage(ctx, page, asked)
+	}
+	if err == nil {
+		return nil
+	}
+	if lost := t.in.settle(ctx); lost != nil {
 		err = journalError{lost}
 	}
 	t.rewind()

@@ -1,7 +1,9 @@
 package tailer
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -21,7 +23,13 @@ type Stream struct {
 	sources string
 	cfg     SweepConfig
 
-	mu      sync.Mutex // guards what follows
+	// appending is held, shared, by a reader from accepting events to their being
+	// written to the journal, and taken whole by who must not overtake that.
+	appending sync.RWMutex
+
+	mu      sync.Mutex         // guards what follows
+	inDoubt []aictail.Position // chunks of the tail that are not known to be durable
+	voided  int                // how often events that had been accepted were forgotten
 	ids     *idSet
 	plan    *sweep.Stream
 	covered sweep.Coverage // of plan, as last looked at
@@ -165,6 +173,7 @@ func (s *Stream) wantsLocked(at time.Time) bool {
 func (s *Stream) forget(keys []idKey) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.voided++
 	for _, k := range keys {
 		s.ids.remove(k)
 	}
@@ -175,6 +184,47 @@ func (s *Stream) placed(keys []idKey, pos aictail.Position) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ids.placed(keys, pos)
+}
+
+// doubt notes a chunk of the tail that is written and not known to be durable.
+func (s *Stream) doubt(pos aictail.Position) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inDoubt = append(s.inDoubt, pos)
+}
+
+// noDoubt says that the fate of the chunks that were noted is known.
+func (s *Stream) noDoubt() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inDoubt = s.inDoubt[:0]
+}
+
+// trust returns a mark to give to confirmTrust.
+func (s *Stream) trust() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.voided
+}
+
+// confirmTrust returns nil if every event that was taken for a duplicate since the
+// mark is durable in the journal. What the tail has accepted may still be on its way
+// there: a coverage that overtook it would claim, after a crash, what is not there.
+func (s *Stream) confirmTrust(ctx context.Context, mark int, j Journal) error {
+	s.appending.Lock()   // until what was accepted is written
+	s.appending.Unlock() //nolint:staticcheck // nothing to do in between
+	s.mu.Lock()
+	chunks := slices.Clone(s.inDoubt)
+	s.mu.Unlock()
+	for _, pos := range chunks {
+		if err := j.Sync(ctx, pos); err != nil {
+			return err
+		}
+	}
+	if s.trust() != mark {
+		return errors.New("events that were taken for duplicates did not reach the journal; the window is read again")
+	}
+	return nil
 }
 
 // keepCovered is how long ids are remembered after their time has been covered:
