@@ -39,7 +39,8 @@ type State struct {
 //
 //	meta     format (uint32), installation, created (RFC 3339), applied (uint64)
 //	streams  stream name → checkpoint
-//	sinks    sink name → bucket with position (uint64) and state, either may be missing
+//	sinks    sink name → bucket with position (uint64), state and, after a rewind,
+//	         reached (uint64), the highest position before it; each may be missing
 const formatVersion = 1
 
 const fileName = "state.db"
@@ -54,6 +55,7 @@ func keyCreated() []byte      { return []byte("created") }
 func keyApplied() []byte      { return []byte("applied") }
 func keyPosition() []byte     { return []byte("position") }
 func keyState() []byte        { return []byte("state") }
+func keyReached() []byte      { return []byte("reached") }
 
 // Open locks dataDir, which is created if missing, and opens the state in it. A
 // *LockedError says that another process has it. Other errors name the folder or
@@ -241,6 +243,10 @@ func (s *State) forward(b *bbolt.Bucket, key []byte, pos aictail.Position) error
 	if pos < stored {
 		return fmt.Errorf("position %d is before the stored position %d", pos, stored)
 	}
+	return putPosition(b, key, pos)
+}
+
+func putPosition(b *bbolt.Bucket, key []byte, pos aictail.Position) error {
 	return b.Put(key, binary.BigEndian.AppendUint64(nil, uint64(pos)))
 }
 

@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"errors"
 	"fmt"
 
 	"go.etcd.io/bbolt"
@@ -39,7 +40,8 @@ func (s *State) Sink(name string) (state SinkState, found bool, err error) {
 
 // CommitSink stores the read position of a sink and its state, as one: after a
 // crash both are there or neither. A nil state removes the stored one. The
-// position never goes back: that is an error, and nothing is stored.
+// position never goes back (RewindSink does that): it is an error, and nothing is
+// stored.
 func (s *State) CommitSink(name string, pos aictail.Position, state []byte) error {
 	return s.updateSink(name, func(b *bbolt.Bucket) error {
 		if err := s.forward(b, keyPosition(), pos); err != nil {
@@ -47,6 +49,51 @@ func (s *State) CommitSink(name string, pos aictail.Position, state []byte) erro
 		}
 		return put(b, keyState(), state)
 	})
+}
+
+// RewindSink sets the read position of a sink back to pos, and leaves its state.
+// from is the position before; if that is not behind pos, nothing changes. What the
+// sink has reached once is remembered, for Reached.
+func (s *State) RewindSink(name string, pos aictail.Position) (from aictail.Position, err error) {
+	err = s.updateSink(name, func(b *bbolt.Bucket) error {
+		if from, err = s.position(b.Get(keyPosition()), "of sink "+name); err != nil || from <= pos {
+			return err
+		}
+		reached, err := s.position(b.Get(keyReached()), "reached by sink "+name)
+		if err != nil {
+			return err
+		}
+		return errors.Join(putPosition(b, keyReached(), max(reached, from)), putPosition(b, keyPosition(), pos))
+	})
+	if err != nil {
+		return 0, err
+	}
+	return from, nil
+}
+
+// Reached returns the highest position that any sink has ever committed or any
+// checkpoint of a stream was stored for: no position before it is free.
+func (s *State) Reached() (aictail.Position, error) {
+	var reached aictail.Position
+	err := s.view(func(tx *bbolt.Tx) error {
+		see := func(b *bbolt.Bucket, key []byte, what string) error {
+			pos, err := s.position(b.Get(key), what)
+			reached = max(reached, pos)
+			return err
+		}
+		if err := see(tx.Bucket(bucketMeta()), keyApplied(), "applied"); err != nil {
+			return err
+		}
+		sinks := tx.Bucket(bucketSinks())
+		return sinks.ForEachBucket(func(name []byte) error {
+			b := sinks.Bucket(name)
+			return errors.Join(see(b, keyPosition(), "of sink "+string(name)), see(b, keyReached(), "reached by sink "+string(name)))
+		})
+	})
+	if err != nil {
+		return 0, err
+	}
+	return reached, nil
 }
 
 // SaveSinkState stores the state of a sink and leaves its position. A nil state

@@ -114,7 +114,7 @@ func TestQuarantine(t *testing.T) {
 		{name: "invalid", label: "invalid_json", notice: "invalid JSON", raw: `{"payload":"` + probe},
 		{name: "bare word", label: "invalid_json", notice: "invalid JSON", raw: `{"payload":` + probe + `}`},
 		{name: "bad escape", label: "invalid_json", notice: "invalid JSON", raw: `{"payload":"\x` + probe + `"}`},
-		{name: "panic", label: "panic", notice: "a redaction rule crashed", raw: `{"payload":"` + probe + `"}`,
+		{name: "panic", label: "panic", notice: "a filter rule crashed", raw: `{"payload":"` + probe + `"}`,
 			redact: func(dst, raw []byte, _ aictail.Span) ([]byte, aictail.Span, error) {
 				_ = append(dst, raw...) // leaves something behind before it crashes
 				panic(string(raw))

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"aictail"
+	"aictail/filter/query"
 	"aictail/filter/redact"
 )
 
@@ -36,13 +37,13 @@ func (r reason) text() string {
 	case invalidJSON:
 		return "invalid JSON"
 	case panicked:
-		return "a redaction rule crashed"
+		return "a filter rule crashed"
 	}
 	return "redaction failed"
 }
 
 func reasonOf(err error) reason {
-	if errors.Is(err, redact.ErrInvalid) {
+	if errors.Is(err, redact.ErrInvalid) || errors.Is(err, query.ErrUnreadable) {
 		return invalidJSON
 	}
 	return failed

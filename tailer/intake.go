@@ -41,7 +41,7 @@ type intake struct {
 	// goesOn decides whether an assembled event goes on from this reader, which
 	// may have seen only a part of what belongs to it.
 	goesOn func(*assemble.Event) bool
-	// onFresh hears of every event that was not in the journal; nil: nobody does.
+	// onFresh hears of every event that goes to the journal; nil: nobody does.
 	onFresh func(*aictail.Event)
 
 	asm    *assemble.Assembler
@@ -116,12 +116,14 @@ func (in *intake) take(whole []assemble.Event) error {
 		return nil
 	}
 	in.fresh += len(fresh)
+	fresh = in.filter.Apply(fresh)
 	if in.onFresh != nil {
+		// Not of what was dropped: its ids are not in the journal, so the next start
+		// takes it for new again, and it is dropped again.
 		for i := range fresh {
 			in.onFresh(&fresh[i])
 		}
 	}
-	fresh = in.filter.Apply(fresh)
 	if len(fresh) == 0 {
 		return nil // all dropped; they count as seen
 	}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"sync/atomic"
+	"time"
 
 	"aictail"
 )
@@ -18,6 +19,9 @@ type Limit struct {
 	Events int
 	// Bytes is the sum of the events' raw bytes; 0 means about 1 MiB.
 	Bytes int
+	// NotBefore is until when Next waits for as many events or bytes. With less it
+	// returns then; the zero time means at once.
+	NotBefore time.Time
 }
 
 const defaultLimitBytes = 1 << 20
@@ -60,7 +64,8 @@ func (j *Journal) NewReader(from aictail.Position) *Reader {
 func (r *Reader) Passed() aictail.Position { return aictail.Position(r.passed.Load()) }
 
 // Next returns the next events within the limit, at least one. It blocks until
-// there is one. next is the position to store once all of them are delivered; it
+// there is one, and no longer than limit.NotBefore after that; a ctx that has ended
+// keeps it from waiting, not from returning what is there. next is the position to store once all of them are delivered; it
 // is behind records without events and behind damage. The events are valid until
 // the next call of a method of r.
 //
@@ -73,6 +78,10 @@ func (r *Reader) Next(ctx context.Context, limit Limit) (events []aictail.Event,
 	}
 	if limit.Bytes <= 0 {
 		limit.Bytes = defaultLimitBytes
+	}
+	r.passed.Store(uint64(r.pos))
+	if err := r.gather(ctx, limit); err != nil {
+		return nil, r.pos, err
 	}
 	// An eighth more, for ids and tables.
 	r.scan.chunk = min(limit.Bytes+limit.Bytes/8, maxChunk)
@@ -105,6 +114,52 @@ func (r *Reader) Next(ctx context.Context, limit Limit) (events []aictail.Event,
 			}
 		}
 	}
+}
+
+// gather waits until there is as much to read as the limit allows, or until the
+// limit's time. It reads nothing, since a second read would overwrite the events of
+// the first.
+func (r *Reader) gather(ctx context.Context, limit Limit) error {
+	left := time.Until(limit.NotBefore)
+	if left <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(left)
+	defer timer.Stop()
+	for {
+		r.j.mu.Lock()
+		if r.j.appendClosed || r.j.closed || r.enoughLocked(limit) {
+			r.j.mu.Unlock()
+			return nil
+		}
+		changed := r.j.changedLocked()
+		r.j.mu.Unlock()
+		select {
+		case <-changed:
+		case <-timer.C:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// enoughLocked tells whether what is durable and unread fills the limit. It counts
+// what lies around the events as well, so that it says yes rather too early.
+func (r *Reader) enoughLocked(limit Limit) bool {
+	if limit.Events > 0 && r.j.durable >= r.pos+aictail.Position(limit.Events) {
+		return true
+	}
+	var unread int64
+	for _, s := range r.j.segments {
+		switch {
+		case s == r.segment:
+			unread += s.end - r.scan.off + int64(len(r.cursor.raws))
+		case s.next > r.pos && (r.segment == nil || s.first > r.segment.first):
+			unread += s.end - segmentHeaderSize
+		}
+	}
+	return unread >= int64(limit.Bytes)
 }
 
 // take moves events from the open record to the result and tells whether the

@@ -101,7 +101,7 @@ func callAdmin(ctx context.Context, cfg *config.Config, method, path string, bod
 	if err != nil {
 		return err
 	}
-	req.Header.Set(admin.BackfillHeader, "1")
+	req.Header.Set(admin.RequestHeader, "1")
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return fmt.Errorf("ask the running daemon: %w", err)

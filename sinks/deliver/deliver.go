@@ -1,19 +1,25 @@
 // Package deliver moves events from the journal to the sinks, one Worker for
-// each. It owns retrying, pausing and the order of sending and committing; it
-// knows neither the journal's files nor any particular destination.
+// each. It owns batching, retrying, pausing, bisecting, dead letters and the order
+// of sending and committing; it knows neither the journal's files nor any
+// particular destination.
 //
 // # What is lost or repeated when
 //
-// Nothing is lost: the read position moves only over events for which the
-// sink's Send returned nil, and it is never given up. A crash between Send and
-// the commit sends the same events again to a sink that was opened anew; it is
-// the sink's part not to let them arrive twice (see package sinks).
+// Nothing is lost: the read position moves only over events that the sink has
+// taken (Send returned nil, or named the others), that are durably in the
+// dead-letter store, or that the sink is not meant to get. A crash between Send
+// and the commit sends the same events again to a sink that was opened anew; it is
+// the sink's part not to let them arrive twice (see package sinks). So does a
+// crash while the first event of a batch is being retried and later ones were
+// taken: the position stands before the first one.
+//
+// The state of a Stateful sink is stored with a position only when the sink has
+// taken nothing behind it, so that both agree.
 package deliver
 
 import (
 	"context"
 	"errors"
-	"io"
 	"sync/atomic"
 	"time"
 
@@ -22,31 +28,38 @@ import (
 
 	"aictail"
 	"aictail/sinks"
+	"aictail/sinks/deliver/deadletter"
 )
 
-// Batches are bounded by memory and by the work that one failure repeats.
-const (
-	maxEvents = 5000
-	maxBytes  = 4 << 20
-)
+// Batching bounds what is sent at once.
+type Batching struct {
+	// MaxEvents is the number of events, and MaxBytes about that of their bytes;
+	// both more than 0. One event is sent however large.
+	MaxEvents, MaxBytes int
+	// MaxAge is how long an event waits for others at most: a batch that is not
+	// full is not read earlier than that after the one before. So the first event
+	// after a quiet time is sent at once. 0: nothing waits.
+	MaxAge time.Duration
+}
 
-const (
-	// retryMin and retryMax space out retries. A destination that restarts is
-	// back within seconds; half a minute keeps a long outage cheap and its end
-	// quickly noticed.
-	retryMin = 100 * time.Millisecond
-	retryMax = 30 * time.Second
-	// probeInterval is the pause between probes of a sink that refuses.
-	probeInterval = 30 * time.Second
-)
+// Limit says what Reader.Next is to return.
+type Limit struct {
+	Events, Bytes int
+	// NotBefore is until when Next waits for as much as Events or Bytes say.
+	NotBefore time.Time
+}
 
 // Reader hands out the journal's events in order.
 type Reader interface {
-	// Next blocks until there are events, at most maxEvents of about maxBytes,
-	// and returns them with the read position behind them. They are valid until
-	// the next call. After the journal's end it returns io.EOF, and an error of
+	// Next blocks until there are events and returns them with the read position
+	// behind them. They are valid until the next call; the slice itself may be
+	// rearranged. A ctx that has ended keeps it from waiting, not from returning
+	// what is there. After the journal's end it returns io.EOF, and an error of
 	// the context when that ends. After any other error it may be called again.
-	Next(ctx context.Context, maxEvents, maxBytes int) ([]aictail.Event, aictail.Position, error)
+	// A call says that all events before are delivered and their position stored.
+	Next(ctx context.Context, limit Limit) ([]aictail.Event, aictail.Position, error)
+	// Seek goes on at the first event with a position of at least pos.
+	Seek(pos aictail.Position)
 }
 
 // Store keeps a sink's read position.
@@ -57,40 +70,62 @@ type Store interface {
 	SaveState(state []byte) error
 	// Commit stores position and state together, durably.
 	Commit(pos aictail.Position, state []byte) error
+	// Rewind sets the position back, durably, unless it is not behind pos. from is
+	// the position before.
+	Rewind(pos aictail.Position) (from aictail.Position, err error)
 }
 
 // Deps is what the program injects.
 type Deps struct {
-	Sink    sinks.Sink
-	Reader  Reader
-	Store   Store
+	Sink   sinks.Sink
+	Reader Reader
+	Store  Store
+	// Letters takes the events that the sink will never take.
+	Letters *deadletter.Store
+	// Where tells whether the sink is meant to get an event; nil: all of them. The
+	// others are passed over. It must neither keep nor change the event.
+	Where   func(*aictail.Event) bool
 	Metrics *Metrics
 	Log     *zap.Logger
 }
 
 // Worker delivers to one sink.
 type Worker struct {
-	name string
-	deps Deps
-	log  *zap.Logger
+	name     string
+	batching Batching
+	deps     Deps
+	log      *zap.Logger
+	queue    queue
 
-	retry   *backoff.ExponentialBackOff
-	failing time.Time // since when Open, Send or Commit have been failing; zero if they are not
-	paused  bool
+	// What follows belongs to the goroutine of Run.
+
+	retry *backoff.ExponentialBackOff
+	spell spell
+	// held is a batch that was read before the sink was open.
+	held *batch
+	// lastRead is when events were read the last time.
+	lastRead time.Time
+	// ahead: a Stateful sink has taken events behind the read position.
+	ahead bool
+	// rewound: the last serve has set the read position back.
+	rewound bool
+	// unlogged dead letters came since lettersLogged.
+	unlogged      int
+	lettersLogged time.Time
 
 	// oldest is the time of the oldest event that was read and is not yet
 	// delivered, in Unix nanoseconds; 0 if there is none.
-	oldest    atomic.Int64
-	committed atomic.Uint64
-	opened    atomic.Bool
-	trouble   atomic.Pointer[string] // what fails at present; nil if nothing does
+	oldest  atomic.Int64
+	opened  atomic.Bool
+	trouble atomic.Pointer[string] // what fails at present; nil if nothing does
 }
 
 // New returns a worker for the sink of the given name.
-func New(name string, deps Deps) *Worker {
-	w := &Worker{name: name, deps: deps, log: deps.Log.With(zap.String("sink", name))}
-	w.retry = backoff.NewExponentialBackOff()
-	w.retry.InitialInterval, w.retry.MaxInterval = retryMin, retryMax
+func New(name string, batching Batching, deps Deps) *Worker {
+	w := &Worker{
+		name: name, batching: batching, deps: deps, log: deps.Log.With(zap.String("sink", name)),
+		queue: queue{wake: make(chan struct{}, 1)}, retry: newBackoff(),
+	}
 	deps.Metrics.add(w)
 	return w
 }
@@ -98,185 +133,101 @@ func New(name string, deps Deps) *Worker {
 // Run delivers until the journal ends or ctx does, and closes the sink. Every
 // failure, of the sink and of the journal, is retried; Run returns an error only
 // if ctx ended before the journal did.
-func (w *Worker) Run(ctx context.Context) (err error) {
+func (w *Worker) Run(ctx context.Context) error {
 	w.log.Debug("delivery starts")
 	defer func() {
+		w.queue.close()
 		if cerr := w.deps.Sink.Close(); cerr != nil {
 			w.log.Warn("close the sink", zap.Error(cerr))
 		}
 	}()
-	if err := w.try(ctx, func() error { return w.open(ctx) }); err != nil {
-		return err
-	}
-	for {
-		var events []aictail.Event
-		var next aictail.Position
-		err := w.try(ctx, func() (err error) {
-			events, next, err = w.deps.Reader.Next(ctx, maxEvents, maxBytes)
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
-			return err
-		})
-		if err != nil || len(events) == 0 {
-			return err
-		}
-		if err := w.deliver(ctx, events, next); err != nil {
-			return err
+	err := w.open(ctx)
+	for err == nil || errors.Is(err, errRewound) {
+		var b *batch
+		if b, err = w.fetch(ctx); err == nil {
+			err = w.deliver(ctx, b)
 		}
 	}
-}
-
-func (w *Worker) open(ctx context.Context) error {
-	state, err := w.deps.Store.Saved()
-	if err != nil {
-		return err
-	}
-	if err := w.deps.Sink.Open(ctx, sinks.Saved{State: state, Save: w.deps.Store.SaveState}); err != nil {
-		return err
-	}
-	w.opened.Store(true)
-	return nil
-}
-
-// deliver sends events, in parts if the sink asks for it, and commits each part.
-func (w *Worker) deliver(ctx context.Context, events []aictail.Event, next aictail.Position) error {
-	size := len(events)
-	for len(events) > 0 {
-		w.oldest.Store(oldest(events))
-		n := min(size, len(events))
-		split := false
-		err := w.try(ctx, func() error {
-			began := time.Now()
-			err := w.deps.Sink.Send(ctx, events[:n])
-			if err == nil {
-				w.deps.Metrics.duration.WithLabelValues(w.name).Observe(time.Since(began).Seconds())
-				return nil
-			}
-			if sinks.KindOf(err) == sinks.Split && n > 1 {
-				split = true
-				return nil
-			}
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		if split {
-			size = (n + 1) / 2
-			continue
-		}
-		end := next
-		if n < len(events) {
-			end = events[n].Position
-		}
-		if err := w.commit(ctx, end); err != nil {
-			return err
-		}
-		w.deps.Metrics.events.WithLabelValues(w.name).Add(float64(n))
-		events = events[n:]
-	}
-	w.oldest.Store(0)
-	return nil
-}
-
-func (w *Worker) commit(ctx context.Context, end aictail.Position) error {
-	var state []byte
-	if s, ok := w.deps.Sink.(sinks.Stateful); ok {
-		state = s.State()
-	}
-	// What the sink has taken is committed even when the daemon is being
-	// stopped, so that as little as possible is sent again.
-	err := w.try(context.WithoutCancel(ctx), func() error {
-		err := w.deps.Store.Commit(end, state)
-		if err != nil && ctx.Err() != nil {
-			return &giveUpError{err}
-		}
-		return err
-	})
-	if err == nil {
-		w.committed.Store(uint64(end))
+	if errors.Is(err, errEnd) {
+		return nil
 	}
 	return err
 }
 
-// giveUpError ends try: the error cannot be waited for any longer.
-type giveUpError struct{ err error }
-
-func (g *giveUpError) Error() string { return g.err.Error() }
-func (g *giveUpError) Unwrap() error { return g.err }
-
-// try repeats do until it succeeds or ctx ends.
-func (w *Worker) try(ctx context.Context, do func() error) error {
+// deliver sends a batch until every event of it is taken or a dead letter, and
+// commits what is done as soon as it is.
+func (w *Worker) deliver(ctx context.Context, b *batch) error {
+	var fault error
 	for {
-		err := do()
-		if err == nil {
-			w.well()
+		w.oldest.Store(b.oldest())
+		if err := w.settle(ctx, b); err != nil {
+			return err
+		}
+		if b.done() {
 			return nil
 		}
-		if ctx.Err() != nil {
-			return ctx.Err()
+		if err := ctx.Err(); err != nil {
+			return err
 		}
-		if g, ok := errors.AsType[*giveUpError](err); ok {
-			return g.err
+		if fault != nil {
+			if err := w.wait(ctx, w.ill(fault)); err != nil {
+				return err
+			}
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(w.ill(err)):
+		if fault = w.send(ctx, b); fault == nil {
+			w.well()
 		}
 	}
 }
 
-// ill counts and logs a failure, once for each spell of them, and returns how
-// long to wait.
-func (w *Worker) ill(err error) time.Duration {
-	kind := sinks.KindOf(err)
-	w.deps.Metrics.errors.WithLabelValues(w.name, kind.String()).Inc()
-	pause := w.retry.NextBackOff()
-	stuck := kind != sinks.Retry
-	if stuck {
-		pause = probeInterval
+// send sends the batch's next part, once. It returns an error if some of it is to
+// be sent again after a pause.
+func (w *Worker) send(ctx context.Context, b *batch) error {
+	began := time.Now()
+	err := w.deps.Sink.Send(ctx, b.part())
+	delivered, fault := b.digest(err)
+	if delivered > 0 {
+		w.deps.Metrics.duration.WithLabelValues(w.name).Observe(time.Since(began).Seconds())
+		w.deps.Metrics.events.WithLabelValues(w.name).Add(float64(delivered))
+		w.retry.Reset() // it is slow or in part unwell, not down
 	}
-	if e, ok := errors.AsType[*sinks.Error](err); ok && e.After > 0 {
-		pause = e.After
+	if err != nil && fault == nil {
+		w.deps.Metrics.errors.WithLabelValues(w.name, sinks.KindOf(err).String()).Inc()
 	}
-	switch {
-	case stuck && !w.paused:
-		w.log.Error("delivery is paused; nothing is lost, the sink is probed until it accepts events again",
-			zap.Stringer("kind", kind), zap.Duration("probe_every", pause), zap.Error(err))
-	case w.failing.IsZero():
-		w.log.Warn("delivery fails; it is retried until it succeeds", zap.Error(err))
-	default:
-		w.log.Debug("delivery still fails", zap.Duration("retry_in", pause), zap.Error(err))
-	}
-	if w.failing.IsZero() {
-		w.failing = time.Now()
-	}
-	w.setPaused(stuck)
-	text := err.Error()
-	w.trouble.Store(&text)
-	return pause
+	return fault
 }
 
-func (w *Worker) well() {
-	if w.failing.IsZero() {
-		return
+// settle stores the dead letters of a batch and the read position. What is done is
+// stored even when the daemon is being stopped, so that as little as possible is
+// sent again; what fails is not retried then.
+func (w *Worker) settle(ctx context.Context, b *batch) error {
+	if err := w.commit(ctx, b); err != nil || len(b.rejected) == 0 {
+		return err
 	}
-	w.log.Info("delivery works again", zap.Duration("after", time.Since(w.failing).Round(time.Millisecond)))
-	w.failing = time.Time{}
-	w.trouble.Store(nil)
-	w.retry.Reset()
-	w.setPaused(false)
+	if err := w.try(ctx, func() error { return w.bury(b) }); err != nil {
+		return err
+	}
+	w.oldest.Store(b.oldest())
+	return w.commit(ctx, b)
 }
 
-func (w *Worker) setPaused(paused bool) {
-	w.paused = paused
-	v := 0.0
-	if paused {
-		v = 1
+// commit stores the read position if it has moved.
+func (w *Worker) commit(ctx context.Context, b *batch) error {
+	stateful, ok := w.deps.Sink.(sinks.Stateful)
+	w.ahead = ok && b.ahead()
+	pos := b.position()
+	if pos == b.committed || w.ahead {
+		return nil
 	}
-	w.deps.Metrics.paused.WithLabelValues(w.name).Set(v)
+	var state []byte
+	if ok {
+		state = stateful.State()
+	}
+	if err := w.try(ctx, func() error { return w.deps.Store.Commit(pos, state) }); err != nil {
+		return err
+	}
+	b.committed = pos
+	return nil
 }
 
 // Lag returns the age of the oldest event that the worker has read and not yet
@@ -299,18 +250,4 @@ func (w *Worker) Health() error {
 		return errors.New("not open yet")
 	}
 	return nil
-}
-
-// Committed returns the read position last committed by this worker; 0 before
-// the first commit.
-func (w *Worker) Committed() aictail.Position { return aictail.Position(w.committed.Load()) }
-
-func oldest(events []aictail.Event) int64 {
-	t := events[0].Time
-	for i := range events {
-		if events[i].Time.Before(t) {
-			t = events[i].Time
-		}
-	}
-	return t.UnixNano()
 }

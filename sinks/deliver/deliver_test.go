@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	dto "github.com/prometheus/client_model/go"
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -21,6 +23,7 @@ import (
 
 	"aictail"
 	"aictail/sinks"
+	"aictail/sinks/deliver/deadletter"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -30,35 +33,52 @@ type fakeReader struct {
 	batches [][]aictail.Event
 	open    bool
 	fails   int // how often the disk fails first
+	limits  []Limit
+	all     []aictail.Event // what was handed out
+	more    chan []aictail.Event
 }
 
-func (r *fakeReader) Next(ctx context.Context, _, _ int) ([]aictail.Event, aictail.Position, error) {
+func (r *fakeReader) Next(ctx context.Context, limit Limit) ([]aictail.Event, aictail.Position, error) {
+	r.limits = append(r.limits, limit)
 	if r.fails > 0 {
 		r.fails--
 		return nil, 0, errors.New("input/output error")
 	}
 	if len(r.batches) == 0 {
-		if r.open {
-			<-ctx.Done()
+		if !r.open {
+			return nil, 0, io.EOF
+		}
+		select {
+		case b := <-r.more:
+			r.batches = append(r.batches, b)
+		case <-ctx.Done():
 			return nil, 0, ctx.Err()
 		}
-		return nil, 0, io.EOF
 	}
 	b := r.batches[0]
 	r.batches = r.batches[1:]
-	return b, b[len(b)-1].Position + 1, nil
+	r.all = append(r.all, b...)
+	return slices.Clone(b), b[len(b)-1].Position + 1, nil
+}
+
+func (r *fakeReader) Seek(pos aictail.Position) {
+	rest := slices.Concat(append([][]aictail.Event{r.all}, r.batches...)...)
+	rest = slices.DeleteFunc(rest, func(e aictail.Event) bool { return e.Position < pos })
+	r.all, r.batches = nil, [][]aictail.Event{rest}
 }
 
 // fakeSink takes events unless fail says otherwise.
 type fakeSink struct {
 	fail   func(call int, events []aictail.Event) error
 	opens  []error // errors of the first Opens
+	opened int
 	calls  int
 	got    []string
 	closed bool
 }
 
 func (s *fakeSink) Open(context.Context, sinks.Saved) error {
+	s.opened++
 	if len(s.opens) > 0 {
 		err := s.opens[0]
 		s.opens = s.opens[1:]
@@ -74,10 +94,14 @@ func (s *fakeSink) Send(_ context.Context, events []aictail.Event) error {
 			return err
 		}
 	}
+	s.take(events...)
+	return nil
+}
+
+func (s *fakeSink) take(events ...aictail.Event) {
 	for _, e := range events {
 		s.got = append(s.got, string(e.Raw))
 	}
-	return nil
 }
 
 func (s *fakeSink) State() []byte { return fmt.Appendf(nil, "%d sent", len(s.got)) }
@@ -87,15 +111,26 @@ func (s *fakeSink) Close() error  { s.closed = true; return nil }
 type fakeStore struct {
 	fails   int
 	commits []string
+	states  []string
+	pos     aictail.Position
 }
 
 func (s *fakeStore) Saved() ([]byte, error) { return nil, nil }
-func (s *fakeStore) SaveState([]byte) error { return nil }
+func (s *fakeStore) SaveState(state []byte) error {
+	s.states = append(s.states, string(state))
+	return nil
+}
+func (s *fakeStore) Rewind(pos aictail.Position) (aictail.Position, error) {
+	from := s.pos
+	s.pos = min(s.pos, pos)
+	return from, nil
+}
 func (s *fakeStore) Commit(pos aictail.Position, state []byte) error {
 	if s.fails > 0 {
 		s.fails--
 		return errors.New("no space left on device")
 	}
+	s.pos = pos
 	s.commits = append(s.commits, fmt.Sprintf("%d: %s", pos, state))
 	return nil
 }
@@ -105,7 +140,7 @@ func events(first, n int) []aictail.Event {
 	list := make([]aictail.Event, n)
 	for i := range list {
 		list[i] = aictail.Event{
-			Raw: fmt.Appendf(nil, "event %d", first+i), Position: aictail.Position(first + i),
+			ID: fmt.Appendf(nil, "id-%d", first+i), Raw: fmt.Appendf(nil, "event %d", first+i), Position: aictail.Position(first + i),
 			Time: time.Now().Add(-time.Minute),
 		}
 	}
@@ -114,24 +149,76 @@ func events(first, n int) []aictail.Event {
 
 type bench struct {
 	sink     *fakeSink
+	letters  *deadletter.Store
 	reader   *fakeReader
 	store    *fakeStore
 	registry *prometheus.Registry
 	logs     *observer.ObservedLogs
+	deps     Deps
 	worker   *Worker
 }
 
-func newBench(batches ...[]aictail.Event) *bench {
+func newBench(t *testing.T, batches ...[]aictail.Event) *bench {
+	t.Helper()
 	core, logs := observer.New(zapcore.InfoLevel)
 	b := &bench{
 		sink: &fakeSink{}, reader: &fakeReader{batches: batches}, store: &fakeStore{},
 		registry: prometheus.NewPedanticRegistry(), logs: logs,
+		letters: deadletter.New(deadletter.Options{Dir: filepath.Join(t.TempDir(), "dead-letters"), Sink: "test", MaxSize: 1 << 20}),
 	}
-	b.worker = New("test", Deps{
-		Sink: b.sink, Reader: b.reader, Store: b.store,
+	b.deps = Deps{
+		Sink: b.sink, Reader: b.reader, Store: b.store, Letters: b.letters,
 		Metrics: NewMetrics(b.registry), Log: zap.New(core),
-	})
+	}
+	b.worker = New("test", Batching{MaxEvents: 5000, MaxBytes: 4 << 20}, b.deps)
 	return b
+}
+
+// stateless hides the sink's state, as most sinks have none.
+func (b *bench) stateless() {
+	b.deps.Sink = struct{ sinks.Sink }{b.sink}
+	b.worker.deps.Sink = b.deps.Sink
+}
+
+// stored returns the dead letters as text.
+func (b *bench) stored(t *testing.T) []string {
+	t.Helper()
+	var list []string
+	err := deadletter.ReadFile(b.letters.File(), func(l deadletter.Line) error {
+		list = append(list, fmt.Sprintf("%s %s: %s (%d)", l.Letter.Event.Raw, l.Letter.Reason, l.Letter.Error, l.Letter.Attempts))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// value returns one of the worker's counters or gauges.
+func (b *bench) value(t *testing.T, name string, labels ...string) float64 {
+	t.Helper()
+	families, err := b.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() != name {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			match := true
+			for i := 0; i < len(labels); i += 2 {
+				match = match && slices.ContainsFunc(m.GetLabel(), func(l *dto.LabelPair) bool {
+					return l.GetName() == labels[i] && l.GetValue() == labels[i+1]
+				})
+			}
+			if match {
+				return m.GetCounter().GetValue() + m.GetGauge().GetValue()
+			}
+		}
+	}
+	t.Fatalf("no metric %s%v", name, labels)
+	return 0
 }
 
 // wantAll checks that the sink got the events 1 to n once and in order.
@@ -150,16 +237,13 @@ func (b *bench) wantAll(t *testing.T, n int) {
 }
 
 func TestDeliversAndCommits(t *testing.T) {
-	b := newBench(events(1, 3), events(4, 2))
+	b := newBench(t, events(1, 3), events(4, 2))
 	if err := b.worker.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	b.wantAll(t, 5)
 	if diff := cmp.Diff([]string{"4: 3 sent", "6: 5 sent"}, b.store.commits); diff != "" {
 		t.Errorf("commits (-want +got):\n%s", diff)
-	}
-	if got := b.worker.Committed(); got != 6 {
-		t.Errorf("committed %d, want 6", got)
 	}
 	want := "# HELP aictail_sink_events_total Events that the sink has acknowledged.\n" +
 		"# TYPE aictail_sink_events_total counter\naictail_sink_events_total{sink=\"test\"} 5\n"
@@ -171,7 +255,7 @@ func TestDeliversAndCommits(t *testing.T) {
 // TestRetriesForEver lets Open, Send and the commit fail for a day.
 func TestRetriesForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(events(1, 3), events(4, 2))
+		b := newBench(t, events(1, 3), events(4, 2))
 		b.sink.opens = []error{errors.New("not yet"), errors.New("not yet")}
 		mended := time.Now().Add(24 * time.Hour)
 		b.sink.fail = func(int, []aictail.Event) error {
@@ -180,7 +264,7 @@ func TestRetriesForEver(t *testing.T) {
 			}
 			return nil
 		}
-		b.store.fails, b.reader.fails = 3, 2
+		b.store.fails, b.reader.fails = 3, 5 // three of them while the sink cannot be opened
 		if err := b.worker.Run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -200,7 +284,7 @@ func TestRetriesForEver(t *testing.T) {
 
 func TestPausesWhenRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(events(1, 2))
+		b := newBench(t, events(1, 2))
 		mended := time.Now().Add(time.Hour)
 		b.sink.fail = func(int, []aictail.Event) error {
 			if time.Now().Before(mended) {
@@ -239,7 +323,7 @@ func TestPausesWhenRefused(t *testing.T) {
 
 func TestSplits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(events(1, 10))
+		b := newBench(t, events(1, 10))
 		var sizes []int
 		b.sink.fail = func(_ int, events []aictail.Event) error {
 			sizes = append(sizes, len(events))
@@ -252,39 +336,19 @@ func TestSplits(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.wantAll(t, 10)
-		if want := []int{10, 5, 3, 3, 3, 1}; !slices.Equal(sizes, want) {
+		if want := []int{10, 5, 3, 2, 5, 3, 2}; !slices.Equal(sizes, want) {
 			t.Errorf("batch sizes %v, want %v", sizes, want)
 		}
-		want := []string{"4: 3 sent", "7: 6 sent", "10: 9 sent", "11: 10 sent"}
+		want := []string{"4: 3 sent", "6: 5 sent", "9: 8 sent", "11: 10 sent"}
 		if diff := cmp.Diff(want, b.store.commits); diff != "" {
 			t.Errorf("commits (-want +got):\n%s", diff)
 		}
 	})
 }
 
-// TestLoneEventIsNeverDropped: what can be neither split nor taken waits.
-func TestLoneEventIsNeverDropped(t *testing.T) {
-	for _, kind := range []sinks.Kind{sinks.Split, sinks.Poison} {
-		synctest.Test(t, func(t *testing.T) {
-			b := newBench(events(1, 1))
-			b.sink.fail = func(int, []aictail.Event) error {
-				return &sinks.Error{Kind: kind, Err: errors.New("never")}
-			}
-			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
-			defer cancel()
-			if err := b.worker.Run(ctx); !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("Run: %v, want the context's error", err)
-			}
-			if len(b.store.commits) > 0 {
-				t.Errorf("%s: the position moved over an event that was not delivered: %v", kind, b.store.commits)
-			}
-		})
-	}
-}
-
 func TestWaitsAsLongAsAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(events(1, 1))
+		b := newBench(t, events(1, 1))
 		b.sink.fail = func(call int, _ []aictail.Event) error {
 			if call == 1 {
 				return &sinks.Error{Kind: sinks.Retry, After: 7 * time.Minute, Err: errors.New("429")}
@@ -304,7 +368,7 @@ func TestWaitsAsLongAsAsked(t *testing.T) {
 // TestStopCommitsWhatWasSent: a stop between Send and the commit must not undo
 // the Send.
 func TestStopCommitsWhatWasSent(t *testing.T) {
-	b := newBench(events(1, 2))
+	b := newBench(t, events(1, 2))
 	b.reader.open = true
 	ctx, cancel := context.WithCancel(t.Context())
 	b.sink.fail = func(int, []aictail.Event) error { cancel(); return nil }
@@ -320,7 +384,7 @@ func TestStopCommitsWhatWasSent(t *testing.T) {
 // hold the stop up.
 func TestStopGivesUpOnABrokenStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(events(1, 2))
+		b := newBench(t, events(1, 2))
 		b.store.fails = 1000
 		ctx, cancel := context.WithCancel(t.Context())
 		b.sink.fail = func(int, []aictail.Event) error { cancel(); return nil }

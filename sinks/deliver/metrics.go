@@ -1,6 +1,10 @@
 package deliver
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"aictail/sinks/deliver/deadletter"
+)
 
 // Metrics are the metrics of all workers of the process.
 type Metrics struct {
@@ -9,6 +13,7 @@ type Metrics struct {
 	errors     *prometheus.CounterVec
 	paused     *prometheus.GaugeVec
 	duration   *prometheus.HistogramVec
+	letters    *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics with r.
@@ -25,8 +30,10 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Help: "Time that the sink took to acknowledge a batch.",
 			// From a local fsync to a receiver's time-out.
 			Buckets: []float64{.001, .003, .01, .03, .1, .3, 1, 3, 10, 30}}, []string{"sink"}),
+		letters: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "aictail_dead_letters_total",
+			Help: "Events that the sink will never take, by reason: rejected or too_large. They are kept as dead letters."}, []string{"sink", "reason"}),
 	}
-	r.MustRegister(m.events, m.errors, m.paused, m.duration)
+	r.MustRegister(m.events, m.errors, m.paused, m.duration, m.letters)
 	return m
 }
 
@@ -34,8 +41,18 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 func (m *Metrics) add(w *Worker) {
 	m.events.WithLabelValues(w.name)
 	m.paused.WithLabelValues(w.name).Set(0)
-	m.registerer.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "aictail_sink_lag_seconds", Help: "Age of the oldest event that is not yet delivered.",
-		ConstLabels: prometheus.Labels{"sink": w.name},
-	}, func() float64 { return w.Lag().Seconds() }))
+	for _, reason := range []deadletter.Reason{deadletter.Rejected, deadletter.TooLarge} {
+		m.letters.WithLabelValues(w.name, string(reason))
+	}
+	gauge := func(name, help string, value func() float64) {
+		m.registerer.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: name, Help: help, ConstLabels: prometheus.Labels{"sink": w.name},
+		}, value))
+	}
+	gauge("aictail_sink_lag_seconds", "Age of the oldest event that is not yet delivered.",
+		func() float64 { return w.Lag().Seconds() })
+	gauge("aictail_dead_letters", "Dead letters that are stored.",
+		func() float64 { return float64(w.deps.Letters.Count()) })
+	gauge("aictail_dead_letter_bytes", "Size of the file of dead letters.",
+		func() float64 { return float64(w.deps.Letters.Bytes()) })
 }

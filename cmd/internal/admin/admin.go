@@ -38,6 +38,10 @@ type Deps struct {
 	Status func() (Status, error)
 	// Backfill has the sweep of a source read a stretch of time.
 	Backfill func(BackfillRequest) error
+	// Replay sets a sink back in the journal, and ReplayLetters sends a sink its
+	// dead letters again. Both wait for the sink until their context ends.
+	Replay        func(context.Context, ReplayRequest) (ReplayResult, error)
+	ReplayLetters func(context.Context, LettersRequest) (LettersResult, error)
 }
 
 // BackfillRequest is the body of a POST to /api/backfill.
@@ -48,9 +52,9 @@ type BackfillRequest struct {
 	End    time.Time `json:"end"`
 }
 
-// BackfillHeader must be set on such a request. A page of another site that a
-// browser shows cannot set it.
-const BackfillHeader = "X-Aictail-Backfill"
+// RequestHeader must be set on every POST. A page of another site that a browser
+// shows cannot set it.
+const RequestHeader = "X-Aictail-Request"
 
 // Server is the admin server.
 type Server struct {
@@ -83,19 +87,11 @@ func Listen(address string, deps Deps) (*Server, error) {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(status) // the reader has gone away
 	})
-	mux.HandleFunc("POST /api/backfill", func(w http.ResponseWriter, r *http.Request) {
-		var req BackfillRequest
-		err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&req)
-		if err == nil && r.Header.Get(BackfillHeader) == "" {
-			err = errors.New("the header " + BackfillHeader + " is missing")
-		}
-		if err == nil {
-			err = deps.Backfill(req)
-		}
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-		}
-	})
+	mux.HandleFunc("POST /api/backfill", handle(func(_ context.Context, req BackfillRequest) (struct{}, error) {
+		return struct{}{}, deps.Backfill(req)
+	}))
+	mux.HandleFunc("POST /api/replay", handle(deps.Replay))
+	mux.HandleFunc("POST /api/deadletter/replay", handle(deps.ReplayLetters))
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
 		status, err := deps.Status()
 		if err != nil {

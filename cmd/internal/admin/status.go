@@ -100,6 +100,8 @@ type Sink struct {
 	// LagSeconds is the age of the oldest event that it has not.
 	LagSeconds float64 `json:"lag_seconds"`
 	Paused     bool    `json:"paused"`
+	// DeadLetters counts the events that it refused and that are kept.
+	DeadLetters int `json:"dead_letters"`
 	// Trouble says what is wrong; "" if nothing is.
 	Trouble string `json:"trouble,omitempty"`
 }

@@ -70,6 +70,29 @@ func (o *SourceOptions) setDefaults() {
 	o.Sweep.Settle = inherit
 }
 
+// setTypeDefaults sets what depends on the type of sink and stands beside it.
+func (s *Sink) setTypeDefaults(typ string) {
+	// An event of 750 bytes makes a letter of 1.2 KB: 55,000 of them. One poisonous
+	// event in a thousand at 150 events a second fills that in four days.
+	s.DeadLetters = DeadLetters{MaxSize: 64 << 20}
+	// 5,000 events of 750 bytes are 4 MiB. A reader holds twice as much, so that
+	// four sinks stay within 32 MiB; a sink that wants smaller requests divides it.
+	s.Batch = Batch{MaxEvents: 5000, MaxBytes: 4 << 20}
+	switch typ {
+	case "file":
+		// One fsync takes milliseconds: waiting saves nothing.
+	case "kafka":
+		// The events of a batch go to several partitions, and a request to a
+		// partition is best with some hundred: 200 ms are 30 events at 150 a second,
+		// and of a loud tenant the batch is full before.
+		s.Batch.MaxAge = 200 * time.Millisecond
+	default:
+		// A request costs the server as much as a thousand events. One a second
+		// keeps the promise of seconds.
+		s.Batch.MaxAge = time.Second
+	}
+}
+
 func (f *FileSink) setDefaults() {
 	// As the tenant sent it, which is what other tools for these logs expect.
 	f.Format = "raw"

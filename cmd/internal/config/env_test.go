@@ -51,7 +51,9 @@ func TestOverrides(t *testing.T) {
 			change(func(c *Config, t *Tenant) { c.Filter.Redact = []RedactRule{{Preset: "secrets"}} })},
 		{"a new name", []string{"AICTAIL_SINKS__NEW_ONE__TYPE=file", "AICTAIL_SINKS__NEW_ONE__PATH=y"},
 			change(func(c *Config, t *Tenant) {
-				c.Sinks["new_one"] = Sink{Type: "file", File: &FileSink{Path: "y", Format: "raw", Rotate: Rotate{Compress: "none"}}}
+				sink := c.Sinks["archive"]
+				sink.File = &FileSink{Path: "y", Format: "raw", Rotate: Rotate{Compress: "none"}}
+				c.Sinks["new_one"] = sink
 			})},
 		{"of one name twice the first counts, as for os.Getenv", []string{"AICTAIL_LOG__LEVEL=warn", "AICTAIL_LOG__LEVEL=error"},
 			change(func(c *Config, t *Tenant) { c.Log.Level = "warn" })},
@@ -147,14 +149,20 @@ func TestBadOverrides(t *testing.T) {
 			"AICTAIL___LOG: leads to no key: separate the levels with two underscores, as in AICTAIL_LOG__LEVEL",
 		}},
 		{"twice", []string{"AICTAIL_LOG__LEVEL=debug", "AICTAIL_LOG__level=info"}, []string{"AICTAIL_LOG__level: sets the same key as AICTAIL_LOG__LEVEL: remove one of them"}},
-		{"later", []string{"AICTAIL_FILTER__NOISE=none"}, []string{"filter.noise: not supported by this version of aictail; remove it (set by AICTAIL_FILTER__NOISE)"}},
-		{"below a later key", []string{"AICTAIL_FILTER__NOISE__X=none"}, []string{"filter.noise: not supported by this version of aictail; remove it (set by AICTAIL_FILTER__NOISE__X)"}},
+		{"later", []string{"AICTAIL_ADMIN__WEB_CONFIG_FILE=x"}, []string{"admin.web_config_file: not supported by this version of aictail; remove it (set by AICTAIL_ADMIN__WEB_CONFIG_FILE)"}},
+		{"below a later key", []string{"AICTAIL_ADMIN__WEB_CONFIG_FILE__X=none"}, []string{"admin.web_config_file: not supported by this version of aictail; remove it (set by AICTAIL_ADMIN__WEB_CONFIG_FILE__X)"}},
+		{"a map of texts", []string{"AICTAIL_FILTER__LEVELS=x"}, []string{"AICTAIL_FILTER__LEVELS: leads to a group of keys: set them one by one, such as AICTAIL_FILTER__LEVELS__NAME"}},
+		{"a level", []string{"AICTAIL_FILTER__LEVELS__AM_CORE=hunter"}, []string{"filter.levels.am_core: want SEVERE, ERROR, WARNING, WARN, INFO, CONFIG, FINE, DEBUG, FINER, FINEST or TRACE (set by AICTAIL_FILTER__LEVELS__AM_CORE)"}},
+		{"a query", []string{"AICTAIL_FILTER__DROP=hunter eq 2", "AICTAIL_SINKS__ARCHIVE__WHERE=/a eq"}, []string{
+			"filter.drop[0]: column 1: a field must begin with a slash (set by AICTAIL_FILTER__DROP)",
+			"sinks.archive.where: column 6: a value is missing here (set by AICTAIL_SINKS__ARCHIVE__WHERE)",
+		}},
 		{"options of a source that is not there", []string{"AICTAIL_TENANTS__PROD__SOURCE_OPTIONS__AM_ACCES__SWEEP__MODE=gaps"}, []string{"tenants.prod.source_options.am_acces: is not in sources; did you mean am-access? (tenants.prod.source_options.am_acces is not in the file: it comes from AICTAIL_TENANTS__PROD__SOURCE_OPTIONS__AM_ACCES__SWEEP__MODE)"}},
 		{"options out of range", []string{"AICTAIL_TENANTS__PROD__SOURCE_OPTIONS__AM_ACCESS__SWEEP__SETTLE=1s"}, []string{"tenants.prod.source_options.am-access.sweep.settle: want at least 5s (set by AICTAIL_TENANTS__PROD__SOURCE_OPTIONS__AM_ACCESS__SWEEP__SETTLE)"}},
 		{"options of one source twice", []string{"AICTAIL_TENANTS__PROD__SOURCE_OPTIONS__AM_ACCESS__SWEEP__MODE=gaps", "AICTAIL_TENANTS__PROD__SOURCE_OPTIONS__AM-ACCESS__SWEEP__MODE=off"}, []string{"AICTAIL_TENANTS__PROD__SOURCE_OPTIONS__AM_ACCESS__SWEEP__MODE: sets the same key as AICTAIL_TENANTS__PROD__SOURCE_OPTIONS__AM-ACCESS__SWEEP__MODE: remove one of them"}},
 		{"a start that is none", []string{"AICTAIL_TENANTS__PROD__START=yesterday"}, []string{"tenants.prod.start: want now, a duration back such as 24h or 30d, or a time such as 2026-01-31T00:00:00Z (set by AICTAIL_TENANTS__PROD__START)"}},
 		{"a new sink of a later type", []string{"AICTAIL_SINKS__SIEM__TYPE=kafka", "AICTAIL_SINKS__SIEM__TOKEN=t"}, []string{"sinks.siem.type: kafka is not supported by this version; supported: file, splunk_hec (set by AICTAIL_SINKS__SIEM__TYPE)"}},
-		{"a key of a later type", []string{"AICTAIL_SINKS__ARCHIVE__TOKEN=t"}, []string{"sinks.archive.token: unknown key; known here: type, path, format, rotate (set by AICTAIL_SINKS__ARCHIVE__TOKEN)"}},
+		{"a key of a later type", []string{"AICTAIL_SINKS__ARCHIVE__TOKEN=t"}, []string{"sinks.archive.token: unknown key; known here: type, where, batch, dead_letters, path, format, rotate (set by AICTAIL_SINKS__ARCHIVE__TOKEN)"}},
 		{"a misspelt name", []string{"AICTAIL_SINKS__ARCHIV__PATH=x", "AICTAIL_SINKS__ARCHIV__FORMAT=raw"}, []string{"sinks.archiv.type: missing; supported: file, splunk_hec (sinks.archiv is not in the file: it comes from AICTAIL_SINKS__ARCHIV__FORMAT)"}},
 		{"service links outside of Kubernetes", []string{"AICTAIL_PORT=9464"}, []string{"port: " + unknown + " (set by AICTAIL_PORT)"}},
 	}

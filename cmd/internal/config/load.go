@@ -56,6 +56,7 @@ func parse(path string, data []byte, env []string) (*Config, error) {
 	d := &decoder{collector: c, env: vars}
 	d.group("", k.Raw(), reflect.ValueOf(cfg).Elem())
 	readSecrets(cfg, filepath.Dir(path), c)
+	readNoise(&cfg.Filter, filepath.Dir(path), c)
 	cfg.Warnings = validate(cfg, c)
 	if err := c.err(path); err != nil {
 		return nil, err

@@ -40,6 +40,7 @@ func minimalConfig() *Config {
 	cfg.Tenants = map[string]Tenant{"prod": tenant}
 	sink := Sink{Type: "file", File: &FileSink{Path: "out/{source}.ndjson"}}
 	sink.File.setDefaults()
+	sink.setTypeDefaults("file")
 	cfg.Sinks = map[string]Sink{"archive": sink}
 	return cfg
 }
@@ -92,13 +93,21 @@ tenants:
       am-core: {sweep: {mode: gaps}}
       idm-access: {sweep: {settle: 1m}}
       idm-activity: {sweep: {settle: 60s, mode: off}}
-filter: {redact: [{preset: secrets}]}
+filter:
+  redact: [{preset: secrets}]
+  drop: ['/payload/level eq "DEBUG"', {when: '/a/${NOTHING}b pr'}, {name: ping, when: '/payload/http/request/path co "/ping"'}]
+  noise: [default, org.example.Foo$Bar, scripts]
+  levels: {am-core: WARNING}
+  sample: [{when: '/source eq "am-core"', keep: 0.01}, {name: half, when: 'true', keep: 0.5}]
 journal: {max_size: "${MAX}", retain: 1d12h}
 sinks:
   a:
     type: file
     path: '/x/{tenant}/{source}-{date}.ndjson'
+    where: '!(/source eq "am-core")'
     rotate: {max_size: 512MiB, every: 30d, keep: 7, compress: zstd}
+    batch: {max_bytes: 1MiB, max_age: 2s}
+    dead_letters: {max_size: 1GiB}
 `
 	got, err := parse("aictail.yaml", []byte(text), []string{"MAX=20GB", "NOTHING="})
 	if err != nil {
@@ -116,9 +125,17 @@ sinks:
 				"am-core": {Sweep{Mode: "gaps"}}, "idm-access": {Sweep{Settle: time.Minute}}, "idm-activity": {Sweep{"off", time.Minute}},
 			},
 		}},
-		Filter:  Filter{Redact: []RedactRule{{Preset: "secrets"}}},
+		Filter: Filter{
+			Redact: []RedactRule{{Preset: "secrets"}},
+			Drop: []DropRule{
+				{When: `/payload/level eq "DEBUG"`}, {When: `/a/b pr`}, {Name: "ping", When: `/payload/http/request/path co "/ping"`},
+			},
+			Noise:  []string{"default", "org.example.Foo$Bar", "scripts"},
+			Levels: map[string]string{"am-core": "WARNING"},
+			Sample: []SampleRule{{When: `/source eq "am-core"`, Keep: 0.01}, {Name: "half", When: "true", Keep: 0.5}},
+		},
 		Journal: Journal{MaxSize: 20e9, Retain: 36 * time.Hour},
-		Sinks: map[string]Sink{"a": {Type: "file", File: &FileSink{
+		Sinks: map[string]Sink{"a": {Type: "file", Where: `!(/source eq "am-core")`, Batch: Batch{5000, 1 << 20, 2 * time.Second}, DeadLetters: DeadLetters{1 << 30}, File: &FileSink{
 			Path: "/x/{tenant}/{source}-{date}.ndjson", Format: "raw",
 			Rotate: Rotate{MaxSize: 512 << 20, Every: 720 * time.Hour, Keep: 7, Compress: "zstd"},
 		}}},
@@ -255,24 +272,29 @@ func TestExample(t *testing.T) {
 	prod.Sources = []string{"am-access", "am-authentication", "idm-access,idm-activity"}
 	prod.SourceOptions = map[string]SourceOptions{}
 	want.Tenants["prod"] = prod
+	want.Filter.Drop, want.Filter.Levels, want.Filter.Sample = []DropRule{}, map[string]string{}, []SampleRule{}
 	want.Sinks["archive"].File.Path = "/var/log/aictail/{tenant}/{source}.ndjson"
 	siem := Sink{Type: "splunk_hec", SplunkHEC: &SplunkHECSink{URL: "https://splunk.example.com:8088", Token: NewSecret("token-1")}}
 	siem.SplunkHEC.setDefaults()
+	siem.setTypeDefaults("splunk_hec")
 	want.Sinks["siem"] = siem
 	if diff := cmp.Diff(want, cfg); diff != "" {
 		t.Errorf("the example shows other values than the defaults (-default +example)\n%s", diff)
 	}
 
-	shown := func(k key) bool {
+	shown := func(path string, k key) bool {
 		// A key that cannot stand beside another one is shown in a comment.
 		prefix := `(?m)^ *(- )?`
+		if strings.HasPrefix(path, "filter.drop.") || strings.HasPrefix(path, "filter.sample.") {
+			prefix = `(?m)^ *#   .*\b` // nothing is dropped unless somebody says so
+		}
 		if strings.HasSuffix(k.name, "_file") || k.name == "urls" {
 			prefix = `(?m)^ *# `
 		}
 		return regexp.MustCompile(prefix + k.name + `:`).Match(text)
 	}
 	eachKey("", reflect.TypeFor[Config](), func(path string, k key) {
-		if !k.unsupported() && !shown(k) {
+		if !k.unsupported() && !shown(path, k) {
 			t.Errorf("%s is not in the example", path)
 		}
 	})
@@ -506,6 +528,9 @@ func TestSecretsStayHidden(t *testing.T) {
 		"log: {level: '${PROBE}'}\nadmin: {listen: '${PROBE}'}\nfilter: {redact: [{preset: '${PROBE}'}]}",
 		"tenants: {prod: {sources: ['${PROBE} ']}}\nsinks: {siem: {type: '${PROBE}'}}",
 		"sinks: {siem: {type: file, path: '{${PROBE}}', format: '${PROBE}', rotate: {keep: '${PROBE}', compress: '${PROBE}'}}}",
+		"filter: {drop: ['${PROBE}', {when: '${PROBE}'}, {name: '${PROBE}', when: '/a eq ${PROBE}'}], noise: ['${PROBE} x', './${PROBE}'], levels: {am-core: '${PROBE}'}}",
+		"filter: {sample: [{name: '${PROBE}', when: '${PROBE}', keep: '${PROBE}'}]}",
+		"sinks: {siem: {type: file, path: x, where: '${PROBE}'}}\ntenants: {prod: {query_filter: '/a ${PROBE}'}}",
 		"<<: hunter2",
 		"a: 1\na: hunter2",
 	}
@@ -520,7 +545,7 @@ func TestSecretsStayHidden(t *testing.T) {
 	for _, name := range []string{
 		"TENANTS__PROD__API_KEY__X", "TENANTS__PROD__API_KEE", "TENANTS__PROD__URL", "TENANTS__PROD", "TENANTS__PROD__SOURCES",
 		"TENANTS__PROD__POLL__TIMEOUT", "TENANTS__PROD__START", "TENANTS__PROD__SWEEP__MODE", "TENANTS__PROD__SOURCE_OPTIONS__AM_CORE__SWEEP__SETTLE", "JOURNAL__MAX_SIZE", "LOG__LEVEL", "ADMIN__LISTEN", "SINKS__ARCHIVE__TYPE", "SINKS__ARCHIVE__ROTATE__KEEP",
-		"SINKS__ARCHIVE__TOKEN", "FILTER__REDACT", "FILTER__NOISE", "TENANTS__PROD__API_SECRET_FILE", "_", "", "LOG__",
+		"SINKS__ARCHIVE__TOKEN", "FILTER__REDACT", "FILTER__DROP", "FILTER__NOISE", "FILTER__SAMPLE", "FILTER__LEVELS__AM_CORE", "SINKS__ARCHIVE__WHERE", "TENANTS__PROD__QUERY_FILTER", "TENANTS__PROD__API_SECRET_FILE", "_", "", "LOG__",
 	} {
 		for _, value := range []string{probe + "!", "[" + probe + "?, {", "[{" + probe + "]", "[{preset: " + probe + "}]"} {
 			_, err := parse("x.yaml", []byte(minimal), []string{prefix + name + "=" + value})

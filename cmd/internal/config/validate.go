@@ -45,6 +45,7 @@ func validate(cfg *Config, c *collector) []Problem {
 	}
 	v.sharedTenants(cfg.Tenants)
 	v.filter(cfg.Filter)
+	v.drops(cfg)
 	if cfg.Journal.MaxSize < minJournal {
 		v.add("journal.max_size", "want at least %s: room for two full pages of the tail", Bytes(minJournal))
 	}
@@ -53,11 +54,15 @@ func validate(cfg *Config, c *collector) []Problem {
 		v.add("sinks", "missing: give at least one sink, such as archive: {type: file, path: '/var/log/aictail/{tenant}/{source}.ndjson'}")
 	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Sinks)) {
+		v.where(below(below("sinks", name), "where"), cfg.Sinks[name].Where)
 		if file := cfg.Sinks[name].File; file != nil {
 			v.fileSink(below("sinks", name), file)
 		}
 		if hec := cfg.Sinks[name].SplunkHEC; hec != nil {
 			v.splunkHEC(below("sinks", name), hec)
+		}
+		if cfg.Sinks[name].Type != "" { // else the keys beside it were not read
+			v.delivery(below("sinks", name), cfg.Sinks[name])
 		}
 		v.name("sinks", name)
 	}

@@ -13,6 +13,32 @@ import (
 // minRotate is where a size is more likely a forgotten unit than meant.
 const minRotate = 64 << 10
 
+// Bounds of what is sent at once. A reader of the journal holds 4 MiB twice; below
+// 64 KiB, or with a minute between two batches, nothing works as it should.
+const (
+	maxBatchEvents = 100_000
+	minBatchBytes  = 64 << 10
+	maxBatchBytes  = 4 << 20
+	maxBatchAge    = time.Minute
+	// minDeadLetters holds the largest event of a usual tenant.
+	minDeadLetters = 1 << 20
+)
+
+// delivery checks the keys that all types of sink have.
+func (v *validator) delivery(path string, s Sink) {
+	batch := below(path, "batch")
+	if n := s.Batch.MaxEvents; n < 1 || n > maxBatchEvents {
+		v.add(below(batch, "max_events"), "want 1 to %d", maxBatchEvents)
+	}
+	if n := s.Batch.MaxBytes; n < minBatchBytes || n > maxBatchBytes {
+		v.add(below(batch, "max_bytes"), "want %s to %s", Bytes(minBatchBytes), Bytes(maxBatchBytes))
+	}
+	v.duration(below(batch, "max_age"), s.Batch.MaxAge, 0, maxBatchAge)
+	if s.DeadLetters.MaxSize < minDeadLetters {
+		v.add(below(below(path, "dead_letters"), "max_size"), "want at least %s", Bytes(minDeadLetters))
+	}
+}
+
 func (v *validator) fileSink(path string, f *FileSink) {
 	v.template(below(path, "path"), f.Path)
 	r := f.Rotate

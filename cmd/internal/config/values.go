@@ -160,3 +160,20 @@ func parseDuration(text string) (time.Duration, error) {
 	}
 	return days + d, nil
 }
+
+// ParseSince reads a moment in the past as it is given on the command line: a
+// duration back from now, such as 2h or 30d, or a time in RFC 3339.
+func ParseSince(text string, now time.Time) (time.Time, error) {
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		back, err := parseDuration(text)
+		if err != nil || back <= 0 {
+			return time.Time{}, errors.New("want a duration back such as 2h or 7d, or a time such as 2026-01-31T00:00:00Z")
+		}
+		at = now.Add(-back)
+	}
+	if at.After(now) {
+		return time.Time{}, errors.New("the time is in the future")
+	}
+	return at.UTC(), nil
+}

@@ -14,6 +14,7 @@ import (
 	"aictail/cmd/internal/config"
 	"aictail/sinks"
 	"aictail/sinks/deliver"
+	"aictail/sinks/deliver/deadletter"
 	"aictail/sinks/file"
 	"aictail/sinks/splunkhec"
 )
@@ -24,14 +25,16 @@ type sink struct {
 	kind   string
 	worker *deliver.Worker
 	reader *journal.Reader
-	reopen func() // nil if the sink has nothing to reopen
+	// letters is the worker's, except for what any goroutine may ask it.
+	letters *deadletter.Store
+	reopen  func() // nil if the sink has nothing to reopen
 }
 
 // reader is a journal's reader in the form that deliver wants.
 type reader struct{ *journal.Reader }
 
-func (r reader) Next(ctx context.Context, maxEvents, maxBytes int) ([]aictail.Event, aictail.Position, error) {
-	return r.Reader.Next(ctx, journal.Limit{Events: maxEvents, Bytes: maxBytes})
+func (r reader) Next(ctx context.Context, limit deliver.Limit) ([]aictail.Event, aictail.Position, error) {
+	return r.Reader.Next(ctx, journal.Limit(limit))
 }
 
 // passed returns the position below which the sink needs nothing any more.
@@ -48,13 +51,23 @@ func (s *Service) buildSinks() error {
 		}
 		// A sink that is new to this data_dir begins with what the journal holds.
 		k := sink{name: name, kind: c.Type, reader: s.journal.NewReader(saved.Position)}
+		k.letters = deadletter.New(deadletter.Options{
+			Dir: deadLetterDir(s.cfg), Sink: name, MaxSize: int64(c.DeadLetters.MaxSize),
+		})
 		target, err := s.newSink(name, c, &k)
 		if err != nil {
 			return fmt.Errorf("sinks.%s: %w", name, err)
 		}
-		k.worker = deliver.New(name, deliver.Deps{
+		wanted, err := where(c.Where)
+		if err != nil {
+			return fmt.Errorf("sinks.%s.where: %w", name, err)
+		}
+		batching := deliver.Batching{
+			MaxEvents: c.Batch.MaxEvents, MaxBytes: int(c.Batch.MaxBytes), MaxAge: c.Batch.MaxAge,
+		}
+		k.worker = deliver.New(name, batching, deliver.Deps{
 			Sink: target, Reader: reader{k.reader}, Store: store{state: s.state, name: name},
-			Metrics: metrics, Log: s.log,
+			Letters: k.letters, Where: wanted, Metrics: metrics, Log: s.log,
 		})
 		s.sinks = append(s.sinks, k)
 	}

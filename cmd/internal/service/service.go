@@ -52,6 +52,10 @@ type Service struct {
 	applied aictail.Position
 	stored  map[string][]byte
 
+	// setBack is held for reading while a sink is being set back in the journal, so
+	// that what it is to read again is not deleted meanwhile.
+	setBack sync.RWMutex
+
 	sampler sampler      // for the status; filled by housekeeping
 	marks   marks        // of what has reached the sinks; the same
 	ticked  atomic.Int64 // when housekeeping last ran, in Unix nanoseconds
@@ -77,7 +81,7 @@ func New(cfg *config.Config, version string, log *zap.Logger) (_ *Service, err e
 	s.registry.MustRegister(build)
 	build.WithLabelValues(version).Set(1)
 
-	if s.chain, err = filter.New(filter.Config{Preset: cfg.Filter.Preset()}, filter.Deps{Registerer: s.registry}); err != nil {
+	if s.chain, err = filter.New(withDrops(filter.Config{Preset: cfg.Filter.Preset()}, cfg.Filter), filter.Deps{Registerer: s.registry}); err != nil {
 		return nil, err
 	}
 	if s.state, err = checkpoint.Open(cfg.DataDir); err != nil {
@@ -90,6 +94,7 @@ func New(cfg *config.Config, version string, log *zap.Logger) (_ *Service, err e
 	if err != nil {
 		return nil, err
 	}
+	s.applied = applied
 	if err = s.buildTenants(saved); err != nil {
 		return nil, err
 	}
@@ -102,6 +107,7 @@ func New(cfg *config.Config, version string, log *zap.Logger) (_ *Service, err e
 	if cfg.Admin.Listen != "" {
 		s.admin, err = admin.Listen(cfg.Admin.Listen, admin.Deps{
 			Gatherer: s.registry, Checks: s.checks(), Alive: s.alive, Status: s.Status, Backfill: s.Backfill,
+			Replay: s.Replay, ReplayLetters: s.ReplayLetters,
 		})
 	}
 	return s, err
@@ -118,16 +124,9 @@ func (s *Service) AdminURL() string {
 func (s *Service) openJournal() error {
 	// A position that a sink has committed is never given to another event,
 	// whatever became of the journal's files.
-	committed, err := s.state.Sinks()
+	least, err := s.state.Reached()
 	if err != nil {
 		return err
-	}
-	_, least, err := s.state.Streams()
-	if err != nil {
-		return err
-	}
-	for _, pos := range committed {
-		least = max(least, pos)
 	}
 	damaged := prometheus.NewCounter(prometheus.CounterOpts{Name: "aictail_journal_damaged_records_total",
 		Help: "Stretches of the journal that could not be read back; their events did not reach all sinks."})
@@ -288,13 +287,19 @@ func (s *Service) tidy() {
 	if js := s.journal.Stats(); js.Bytes < js.MaxBytes/2 {
 		upTo = min(upTo, s.needed())
 	}
-	if upTo != s.applied || !maps.EqualFunc(checkpoints, s.stored, bytes.Equal) {
-		if err := s.state.SaveStreams(checkpoints, upTo); err != nil {
+	// An earlier run may have needed less: what this one has read of the journal
+	// again it forgets as its sweeps go on. The stored position never goes back.
+	if applied := max(upTo, s.applied); applied != s.applied || !maps.EqualFunc(checkpoints, s.stored, bytes.Equal) {
+		if err := s.state.SaveStreams(checkpoints, applied); err != nil {
 			s.log.Error("the state file cannot be written; the journal grows until it can", zap.Error(err))
 			return
 		}
-		s.applied, s.stored = upTo, checkpoints
+		s.applied, s.stored = applied, checkpoints
 	}
+	if !s.setBack.TryLock() {
+		return
+	}
+	defer s.setBack.Unlock()
 	for _, k := range s.sinks {
 		passed = min(passed, k.passed())
 	}
@@ -393,6 +398,10 @@ func (s store) SaveState(state []byte) error { return s.state.SaveSinkState(s.na
 
 func (s store) Commit(pos aictail.Position, state []byte) error {
 	return s.state.CommitSink(s.name, pos, state)
+}
+
+func (s store) Rewind(pos aictail.Position) (from aictail.Position, err error) {
+	return s.state.RewindSink(s.name, pos)
 }
 
 var _ deliver.Store = store{}

@@ -1,18 +1,23 @@
 package service
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
 
+	"aictail/checkpoint"
 	"aictail/cmd/internal/config"
 )
 
-// TestStartIsRemembered: the start of a new installation is a moment, however
-// often the daemon is killed before anything of it is confirmed.
-func TestStartIsRemembered(t *testing.T) {
+// testConfig returns a configuration of a tenant that nothing answers for.
+func testConfig(t *testing.T) *config.Config {
+	t.Helper()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "aictail.yaml")
 	text := `
@@ -24,12 +29,48 @@ sinks: {out: {type: file, path: ` + dir + `/out.ndjson}}
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	cfg, err := config.Load(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// TestStoredPositionStays: the state file says up to where the journal has been
+// taken in. A run that needs older ids than the one before, since it has read more
+// of the journal again, does not set it back.
+func TestStoredPositionStays(t *testing.T) {
+	cfg := testConfig(t)
+	state, err := checkpoint.Open(cfg.DataDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(state.SaveStreams(nil, 1000), state.Close()); err != nil {
+		t.Fatal(err)
+	}
+	core, logs := observer.New(zapcore.ErrorLevel)
+	s, err := New(cfg, "test", zap.New(core))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	s.readings[0].stream.RecoverEvent([]byte("older"), time.Now(), 34)
+	s.tidy()
+	checkpoints, applied, err := s.state.Streams()
+	if err != nil || applied != 1000 {
+		t.Errorf("the stored position is %d, %v; want 1000", applied, err)
+	}
+	if failed := logs.FilterMessageSnippet("state file"); len(checkpoints) == 0 || failed.Len() > 0 {
+		t.Errorf("%d checkpoints stored, log: %v", len(checkpoints), failed.All())
+	}
+}
+
+// TestStartIsRemembered: the start of a new installation is a moment, however
+// often the daemon is killed before anything of it is confirmed.
+func TestStartIsRemembered(t *testing.T) {
+	cfg := testConfig(t)
 	var first []string
 	for life := range 3 {
-		cfg, err := config.Load(path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
 		s, err := New(cfg, "test", zap.NewNop())
 		if err != nil {
 			t.Fatal(err)

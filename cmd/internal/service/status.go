@@ -97,6 +97,7 @@ func (s *Service) addSinks(status *admin.Status, m gathered) {
 			CompleteUntil: s.marks.passed(k.passed()),
 			LagSeconds:    k.worker.Lag().Seconds(),
 			Paused:        m.value("aictail_sink_paused", "sink", k.name) == 1,
+			DeadLetters:   k.letters.Count(),
 		})
 	}
 }

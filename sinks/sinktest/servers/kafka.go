@@ -163,23 +163,58 @@ func (b *Broker) withClient(fn func(*kafka.Client) error) error {
 	return fn(&kafka.Client{Addr: kafka.TCP(b.addr), Transport: transport})
 }
 
-// CreateTopic creates a topic of that many partitions, each with one replica.
+// CreateTopic creates a topic of that many partitions, each with one replica, and
+// waits until they have leaders.
 func (b *Broker) CreateTopic(t testing.TB, name string, partitions int) {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
 	err := b.withClient(func(client *kafka.Client) error {
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-		defer cancel()
 		created, err := client.CreateTopics(ctx, &kafka.CreateTopicsRequest{
 			Topics: []kafka.TopicConfig{{Topic: name, NumPartitions: partitions, ReplicationFactor: 1}},
 		})
+		if err == nil {
+			err = created.Errors[name]
+		}
 		if err != nil {
 			return err
 		}
-		return created.Errors[name]
+		return poll(ctx, b.ended(), func() error { return led(ctx, client, name, partitions) })
 	})
 	if err != nil {
 		t.Fatalf("create topic %s: %v", name, err)
 	}
+}
+
+// ended is closed when the broker is gone, if it is ours.
+func (b *Broker) ended() <-chan struct{} {
+	if b.process == nil {
+		return nil
+	}
+	return b.process.ended
+}
+
+// led returns nil if all partitions of a topic have leaders.
+func led(ctx context.Context, client *kafka.Client, topic string, partitions int) error {
+	metadata, err := client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topic}})
+	if err != nil {
+		return err
+	}
+	for _, found := range metadata.Topics {
+		if found.Error != nil {
+			return found.Error
+		}
+		for _, p := range found.Partitions {
+			if p.Error != nil {
+				return p.Error
+			}
+			partitions--
+		}
+	}
+	if partitions > 0 {
+		return fmt.Errorf("%d partitions are missing", partitions)
+	}
+	return nil
 }
 
 // Addr returns the address for clients that neither encrypt nor log in.

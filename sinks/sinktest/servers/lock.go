@@ -8,8 +8,9 @@ import (
 	"syscall"
 )
 
-// lock waits until this caller alone, of all in all processes, holds the lock
-// on a file. The system releases it when the process dies.
+// lock waits until this caller alone holds the lock on a file. The lock belongs
+// to the opened file, so that callers exclude each other within a process as
+// between processes; the system releases it when the process dies.
 func lock(path string, logf func(format string, args ...any)) (unlock func(), err error) {
 	f, err := openLock(path)
 	if err != nil {

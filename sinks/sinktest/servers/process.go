@@ -115,25 +115,39 @@ func (p *process) spawn() error {
 func (p *process) await() error {
 	ctx, cancel := context.WithTimeout(context.Background(), p.patience)
 	defer cancel()
+	err := poll(ctx, p.ended, func() error { return p.ready(ctx) })
+	switch {
+	case err == nil:
+		return nil
+	case p.running():
+		return fmt.Errorf("no answer within %v of its start: %w", p.patience, err)
+	default:
+		return errors.New("it did not start")
+	}
+}
+
+// poll tries until it works. When the context ends or ended is closed, it
+// returns the last error.
+func poll(ctx context.Context, ended <-chan struct{}, try func() error) error {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		err := p.ready(ctx)
+		err := try()
 		if err == nil {
 			return nil
 		}
 		select {
-		case <-p.ended:
-			return errors.New("it did not start")
 		case <-ctx.Done():
-			return fmt.Errorf("no answer within %v of its start: %w", p.patience, err)
+			return err
+		case <-ended:
+			return err
 		case <-tick.C:
 		}
 	}
 }
 
-// signal sends a signal to the process and what it started. It is an error if
-// the process is gone.
+// signal sends a signal to the process and all that it started. It is an error
+// if the process is gone.
 func (p *process) signal(s syscall.Signal) error {
 	if !p.running() {
 		return errors.New("it does not run")
@@ -150,9 +164,12 @@ func (p *process) kill() error {
 	return err
 }
 
-// stop ends the process in good order.
+// stop ends the process in good order. What it started is its own to end.
 func (p *process) stop() error {
-	if err := p.signal(syscall.SIGTERM); err != nil {
+	if !p.running() {
+		return errors.New("it does not run")
+	}
+	if err := syscall.Kill(p.pid, syscall.SIGTERM); err != nil {
 		return err
 	}
 	select {

@@ -18,21 +18,25 @@ import (
 	"go.uber.org/goleak"
 )
 
-// shell returns a process that runs a shell script and is ready when the file
-// "ready" is there.
+// shell returns a process that runs a shell script, which makes the file
+// ready.PID when it is ready.
 func shell(t testing.TB, text string) *process {
 	t.Helper()
 	dir := t.TempDir()
-	return &process{
+	p := &process{
 		name: "the shell", logFile: filepath.Join(dir, "server.log"), patience: time.Minute,
 		program: "/bin/sh", args: []string{"-c", text},
-		ready: func(context.Context) error { _, err := os.Stat(filepath.Join(dir, "ready")); return err },
 	}
+	p.ready = func(context.Context) error {
+		_, err := os.Stat(filepath.Join(dir, fmt.Sprintf("ready.%d", p.pid)))
+		return err
+	}
+	return p
 }
 
 func TestProcess(t *testing.T) {
 	t.Cleanup(func() { goleak.VerifyNone(t) })
-	p := shell(t, `echo started; trap 'echo ended in good order; exit' TERM; touch ready; while :; do sleep 0.01; done`)
+	p := shell(t, `echo started; trap 'echo ended in good order; exit' TERM; touch ready.$$; while :; do sleep 0.01; done`)
 	p.run(t)
 	if err := p.startAgain(); err == nil {
 		t.Error("it starts twice")
@@ -83,7 +87,7 @@ func TestProcessFailsToStart(t *testing.T) {
 }
 
 func TestProcessThatDoesNotStop(t *testing.T) {
-	p := shell(t, `trap '' TERM; touch ready; while :; do sleep 0.01; done`)
+	p := shell(t, `trap '' TERM; touch ready.$$; while :; do sleep 0.01; done`)
 	p.run(t)
 	p.patience = 50 * time.Millisecond
 	if err := p.stop(); err == nil {
@@ -111,7 +115,7 @@ func TestProcessEndsWithTest(t *testing.T) {
 		t.Skip("only Linux ends a process with its parent")
 	}
 	if os.Getenv("TEST_DIES") != "" {
-		p := shell(t, `touch ready; exec sleep 600`)
+		p := shell(t, `touch ready.$$; exec sleep 600`)
 		p.run(t)
 		fmt.Println("pid", p.pid)
 		<-time.After(time.Minute)
