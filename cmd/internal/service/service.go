@@ -81,7 +81,7 @@ func New(cfg *config.Config, version string, log *zap.Logger) (_ *Service, err e
 	s.registry.MustRegister(build)
 	build.WithLabelValues(version).Set(1)
 
-	if s.chain, err = filter.New(withDrops(filter.Config{Preset: cfg.Filter.Preset()}, cfg.Filter), filter.Deps{Registerer: s.registry}); err != nil {
+	if s.chain, _, err = NewFilter(cfg, s.registry); err != nil {
 		return nil, err
 	}
 	if s.state, err = checkpoint.Open(cfg.DataDir); err != nil {
