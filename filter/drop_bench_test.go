@@ -51,7 +51,7 @@ func chainOfFive() Config {
 // BenchmarkChain measures what dropping costs beside redaction, in one run.
 func BenchmarkChain(b *testing.B) {
 	five := chainOfFive()
-	withOff := func(c Config) Config { c.Preset = "off"; return c }
+	withOff := func(c Config) Config { c.Redact = preset("off"); return c }
 	for _, c := range []struct {
 		name   string
 		config Config

@@ -34,7 +34,7 @@ func eventOf(raw string) aictail.Event {
 // kept applies a chain and returns what goes on.
 func kept(t *testing.T, config Config, reg *prometheus.Registry, raws ...string) []string {
 	t.Helper()
-	config.Preset = "off"
+	config.Redact = preset("off")
 	var events []aictail.Event
 	for _, raw := range raws {
 		events = append(events, eventOf(raw))
@@ -112,7 +112,7 @@ func TestDropBeforeRedaction(t *testing.T) {
 // redaction off.
 func TestDropFailsClosed(t *testing.T) {
 	reg := prometheus.NewRegistry()
-	pass := newPass(t, Config{Preset: "off", Drop: []DropRule{{When: `!(/payload/level eq "ERROR")`}}}, reg)
+	pass := newPass(t, Config{Redact: preset("off"), Drop: []DropRule{{When: `!(/payload/level eq "ERROR")`}}}, reg)
 	torn, wrong := event(`{}`), event(`{}`)
 	torn.Raw, torn.Payload = []byte(`{"payload":{"level":"hunter2`), aictail.Span{Start: 11, End: 28}
 	wrong.Raw, wrong.Payload = slices.Clip(wrong.Raw), aictail.Span{Start: 1 << 20, End: 1<<20 + 1} // makes the scan crash
@@ -215,7 +215,7 @@ func TestLevelOf(t *testing.T) {
 // TestSample: transactions stay together and the share is about right.
 func TestSample(t *testing.T) {
 	const transactions, perTransaction = 20_000, 3
-	config := Config{Preset: "off", Sample: []SampleRule{
+	config := Config{Redact: preset("off"), Sample: []SampleRule{
 		{When: `/source eq "am-access"`, Keep: 0.1}, {Name: "rest", When: `true`, Keep: 0.3},
 	}}
 	reg := prometheus.NewRegistry()
@@ -281,7 +281,7 @@ func TestSampleWithoutTransaction(t *testing.T) {
 		e.ID = fmt.Appendf(nil, "id-%d", i)
 		events = append(events, e)
 	}
-	config := Config{Preset: "off", Sample: []SampleRule{{When: "true", Keep: 0.5}}}
+	config := Config{Redact: preset("off"), Sample: []SampleRule{{When: "true", Keep: 0.5}}}
 	if n := len(newPass(t, config, nil).Apply(events)); n < 400 || n > 600 {
 		t.Errorf("%d of 1000 are kept", n)
 	}

@@ -22,10 +22,9 @@ import (
 
 // Config is what the user sets.
 type Config struct {
-	// Preset is the set of redaction rules: "default" (secrets, tokens and
-	// personal data), "secrets" (secrets and tokens) or "off". Empty means
-	// "default", so that nobody stores personal data by leaving something out.
-	Preset string
+	// Redact is what is taken out of events. The zero value is the preset "default",
+	// so that nobody stores personal data by leaving something out.
+	Redact redact.Config
 	// Drop, Noise, Levels and Sample say which events no sink is to get, in the
 	// order in which they are asked. Without any of them everything goes on.
 	Drop []DropRule
@@ -47,15 +46,16 @@ type Deps struct {
 // Chain is the compiled filter. It is immutable and shared by all tailers.
 type Chain struct {
 	drops   *drops      // nil if nothing is to be dropped
-	rules   *redact.Set // nil if the preset is "off"
+	rules   *redact.Set // nil if nothing is redacted
 	metrics *metrics
 }
 
-// New compiles the filter. Its error names the configuration key.
+// New compiles the filter. An error about a rule is *redact.Problems, with key paths
+// below filter.redact.
 func New(config Config, deps Deps) (*Chain, error) {
-	rules, err := redact.New(config.Preset)
+	rules, err := redact.New(config.Redact)
 	if err != nil {
-		return nil, fmt.Errorf("filter.redact.preset: %w", err)
+		return nil, fmt.Errorf("filter.redact: %w", err)
 	}
 	var names []string
 	if rules != nil {
@@ -71,3 +71,7 @@ func New(config Config, deps Deps) (*Chain, error) {
 	}
 	return &Chain{drops: drops, rules: rules, metrics: m}, nil
 }
+
+// Warnings are about rules that are valid and probably not what was meant, with key
+// paths below filter.redact.
+func (c *Chain) Warnings() []redact.Problem { return c.rules.Warnings() }

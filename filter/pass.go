@@ -17,7 +17,7 @@ type Pass struct {
 	dropper  *dropper // nil if nothing is to be dropped
 	redactor *redact.Redactor
 	// redact is redactor.Append; tests put something that fails in its place.
-	redact func(dst, raw []byte, payload aictail.Span) ([]byte, aictail.Span, error)
+	redact func(dst, raw []byte, payload aictail.Span, source string) ([]byte, aictail.Span, error)
 	// arena holds the events that the last Apply has rewritten. When it grows,
 	// events stay behind in the memory it grew out of, which is as good.
 	arena       []byte
@@ -32,6 +32,14 @@ func (c *Chain) NewPass() *Pass {
 		p.redact = p.redactor.Append
 	}
 	return p
+}
+
+// Trace makes the pass tell of every replacement, for people who try rules out. It must
+// not be set in the daemon: what it tells is event content.
+func (p *Pass) Trace(fn func(redact.Change)) {
+	if p.redactor != nil {
+		p.redactor.Trace = fn
+	}
 }
 
 // Apply filters the events in place and returns those that go on, in their order.
@@ -121,7 +129,7 @@ func (p *Pass) try(e *aictail.Event) (out []byte, span aictail.Span, why reason)
 			_ = recover()
 		}
 	}()
-	out, span, err := p.redact(p.arena, e.Raw, e.Payload)
+	out, span, err := p.redact(p.arena, e.Raw, e.Payload, e.Source)
 	if err != nil {
 		return nil, span, reasonOf(err)
 	}

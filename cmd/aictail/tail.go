@@ -116,9 +116,14 @@ func (o *tailOptions) run(ctx context.Context, cfg *config.Config, follow live.C
 		return err
 	}
 	t := cfg.Tenants[name]
-	chain, _, err := service.NewFilter(cfg, nil)
+	chain, warnings, err := service.NewFilter(cfg, nil)
 	if err != nil {
 		return err
+	}
+	for _, warning := range slices.Concat(cfg.Warnings, warnings) {
+		if strings.HasPrefix(warning.Key, "filter.redact") { // the others do not concern who looks on
+			w.note("warning: " + warning.String())
+		}
 	}
 	w.filter = chain.NewPass()
 	client, err := aic.New(aic.Config{

@@ -43,6 +43,22 @@ func encodedAt(t []byte, i int) (c byte, width int) {
 	return t[i], 1
 }
 
+// gapAt returns what separates the groups of a number at t[i] and its length: a space
+// (which forms write as +), a hyphen or a dot, or an escape of one of these; 0 if there
+// is none.
+func gapAt(t []byte, i int) (c byte, width int) {
+	if i >= len(t) {
+		return 0, 0
+	}
+	switch c, width = encodedAt(t, i); {
+	case c == ' ', c == '+' && width == 1:
+		return ' ', width
+	case c == '-', c == '.':
+		return c, width
+	}
+	return 0, 0
+}
+
 // startsWord reports whether a word or number begins at t[i]: at the edge of
 // the text, after something that is no letter or digit, or after an escape.
 func startsWord(t []byte, i, lo int) bool {

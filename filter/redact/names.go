@@ -1,7 +1,5 @@
 package redact
 
-import "bytes"
-
 // nameKind says how to treat the value that a name announces in free text. In
 // JSON every kind but notSecret loses its value.
 type nameKind int
@@ -97,7 +95,7 @@ func foldedName(name []byte) nameKind {
 	case "code":
 		return code
 	case "pass", "otp", "totp", "hotp", "pin", "cvv", "cvc",
-		"tokens", "idtokenhint", "bearer", "jwt", "sessionjwt", "sessionhandle", "jsessionid",
+		"tokens", "idtokenhint", "bearer", "jwt", "sessionjwt", "sessionhandle", "sessionid", "jsessionid",
 		"iplanetdirectorypro", "credential", "credentials", "assertion", "clientassertion",
 		"samlassertion", "samlresponse", "codeverifier", "devicecode", "usercode",
 		"authorizationcode", "authcode", "verificationcode":
@@ -157,28 +155,6 @@ func isPairValue(key []byte) bool {
 func isSecretKey(key []byte) bool {
 	kind := secretName(key)
 	return kind != notSecret && kind != code
-}
-
-// namesSecret reports whether the value of a pair's name names a secret: the
-// last step of what may be a JSON pointer, "/password".
-func namesSecret(value []byte) bool {
-	if k := bytes.LastIndexByte(value, '/'); k >= 0 {
-		value = value[k+1:]
-	}
-	return isSecretKey(value)
-}
-
-// isMarker reports whether t[i:] begins with a marker, and where it ends.
-func isMarker(t []byte, i int) (end int, ok bool) {
-	if !hasAt(t, i, "[redacted:") {
-		return 0, false
-	}
-	for _, m := range [...]string{markerSecret, markerToken, markerJWT, markerEmail, markerPhone, markerCard} {
-		if hasAt(t, i, m) {
-			return i + len(m), true
-		}
-	}
-	return 0, false
 }
 
 // isNothing reports whether a value says that there is none, or was masked by

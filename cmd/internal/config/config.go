@@ -131,7 +131,7 @@ type SourceOptions struct {
 
 // Filter is what is done to events before they touch the disk.
 type Filter struct {
-	// Redact has exactly one rule in this version, which names a preset.
+	// Redact has at least one rule. What is in the rules is checked by package filter.
 	Redact []RedactRule `config:"redact"`
 	// Drop is what no sink gets.
 	Drop []DropRule `config:"drop"`
@@ -142,15 +142,31 @@ type Filter struct {
 	Levels map[string]string `config:"levels" want:"SEVERE|ERROR|WARNING|WARN|INFO|CONFIG|FINE|DEBUG|FINER|FINEST|TRACE"`
 	// Sample is of what only a share is kept.
 	Sample []SampleRule `config:"sample"`
-	_      unsupported  `config:"hash_key_file"`
+	// HashKey is the text of HashKeyFile, "" without one.
+	HashKey     Secret `config:"-"`
+	HashKeyFile string `config:"hash_key_file"`
 }
 
-// Preset returns the redaction preset: "default", "secrets" or "off".
-func (f Filter) Preset() string {
-	if len(f.Redact) == 0 {
-		return ""
-	}
-	return f.Redact[0].Preset
+// RedactRule is one redaction rule: a preset, or what it applies to and what becomes
+// of that.
+type RedactRule struct {
+	Preset  string   `config:"preset" want:"default|gdpr|secrets|off"`
+	Fields  []string `config:"fields"`
+	Keys    []string `config:"keys"`
+	Detect  []string `config:"detect"`
+	Pattern string   `config:"pattern"`
+	Accept  string   `config:"accept" want:"luhn|mod97"`
+	Example string   `config:"example"`
+	Name    string   `config:"name"`
+	Action  string   `config:"action" want:"mask|remove|partial|hash|truncate|tokenise|keep"`
+	Sources []string `config:"sources"`
+	// Except is where the rule does not apply.
+	Except RedactExcept `config:"except"`
+}
+
+// RedactExcept is where a redaction rule does not apply.
+type RedactExcept struct {
+	Sources []string `config:"sources"`
 }
 
 // DropRule drops the events that a query matches. In the file it is the query alone,
@@ -172,14 +188,6 @@ type SampleRule struct {
 	When string `config:"when"`
 	// Keep is the share that is kept, more than 0 and less than 1.
 	Keep float64 `config:"keep"`
-}
-
-// RedactRule is one redaction rule.
-type RedactRule struct {
-	Preset string      `config:"preset" want:"default|secrets|off"`
-	_      unsupported `config:"fields"`
-	_      unsupported `config:"detect"`
-	_      unsupported `config:"action"`
 }
 
 // Journal is the buffer on disk between tenants and sinks.

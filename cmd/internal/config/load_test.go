@@ -288,6 +288,9 @@ func TestExample(t *testing.T) {
 		if strings.HasPrefix(path, "filter.drop.") || strings.HasPrefix(path, "filter.sample.") {
 			prefix = `(?m)^ *#   .*\b` // nothing is dropped unless somebody says so
 		}
+		if strings.HasPrefix(path, "filter.redact.") && k.name != "preset" {
+			prefix = `(?m)^ *#   - .*\b`
+		}
 		if strings.HasSuffix(k.name, "_file") || k.name == "urls" {
 			prefix = `(?m)^ *# `
 		}

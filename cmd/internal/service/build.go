@@ -3,8 +3,10 @@ package service
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
@@ -31,9 +33,15 @@ type sink struct {
 }
 
 // reader is a journal's reader in the form that deliver wants.
-type reader struct{ *journal.Reader }
+type reader struct {
+	*journal.Reader
+	ended *atomic.Bool // set: as if the journal had ended here
+}
 
 func (r reader) Next(ctx context.Context, limit deliver.Limit) ([]aictail.Event, aictail.Position, error) {
+	if r.ended.Load() {
+		return nil, 0, io.EOF
+	}
 	return r.Reader.Next(ctx, journal.Limit(limit))
 }
 
@@ -66,7 +74,7 @@ func (s *Service) buildSinks() error {
 			MaxEvents: c.Batch.MaxEvents, MaxBytes: int(c.Batch.MaxBytes), MaxAge: c.Batch.MaxAge,
 		}
 		k.worker = deliver.New(name, batching, deliver.Deps{
-			Sink: target, Reader: reader{k.reader}, Store: store{state: s.state, name: name},
+			Sink: target, Reader: reader{k.reader, &s.handOver}, Store: store{state: s.state, name: name},
 			Letters: k.letters, Where: wanted, Metrics: metrics, Log: s.log,
 		})
 		s.sinks = append(s.sinks, k)

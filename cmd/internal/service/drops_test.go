@@ -8,6 +8,7 @@ import (
 	"aictail"
 	"aictail/cmd/internal/config"
 	"aictail/filter"
+	"aictail/filter/redact"
 )
 
 // TestEveryLevelIsKnown: what the configuration allows is what the filter knows.
@@ -22,12 +23,12 @@ func TestEveryLevelIsKnown(t *testing.T) {
 }
 
 func TestWithDrops(t *testing.T) {
-	got := withDrops(filter.Config{Preset: "secrets"}, config.Filter{
+	got := withDrops(filter.Config{Redact: redact.Config{Rules: []redact.Rule{{Preset: "secrets"}}}}, config.Filter{
 		Drop: []config.DropRule{{Name: "a", When: "/b pr"}}, Noise: []string{"c"},
 		Sample: []config.SampleRule{{Name: "d", When: "/e pr", Keep: 0.5}}, Levels: map[string]string{"f": "INFO"},
 	})
 	want := filter.Config{
-		Preset: "secrets", Drop: []filter.DropRule{{Name: "a", When: "/b pr"}}, Noise: []string{"c"},
+		Redact: redact.Config{Rules: []redact.Rule{{Preset: "secrets"}}}, Drop: []filter.DropRule{{Name: "a", When: "/b pr"}}, Noise: []string{"c"},
 		Sample: []filter.SampleRule{{Name: "d", When: "/e pr", Keep: 0.5}}, Levels: map[string]string{"f": "INFO"},
 	}
 	if !reflect.DeepEqual(got, want) {

@@ -56,6 +56,8 @@ type Service struct {
 	// that what it is to read again is not deleted meanwhile.
 	setBack sync.RWMutex
 
+	handOver atomic.Bool // no sink is to read on in the journal
+
 	sampler sampler      // for the status; filled by housekeeping
 	marks   marks        // of what has reached the sinks; the same
 	ticked  atomic.Int64 // when housekeeping last ran, in Unix nanoseconds
@@ -81,8 +83,12 @@ func New(cfg *config.Config, version string, log *zap.Logger) (_ *Service, err e
 	s.registry.MustRegister(build)
 	build.WithLabelValues(version).Set(1)
 
-	if s.chain, _, err = NewFilter(cfg, s.registry); err != nil {
+	var warnings []config.Problem
+	if s.chain, warnings, err = NewFilter(cfg, s.registry); err != nil {
 		return nil, err
+	}
+	for _, w := range warnings {
+		log.Warn(w.String())
 	}
 	if s.state, err = checkpoint.Open(cfg.DataDir); err != nil {
 		return nil, err
@@ -172,7 +178,9 @@ const recoverWindow = 10 * time.Minute
 //     do not manage stays in the journal for the next start.
 //  3. State file and journal are brought up to date and closed.
 //
-// It returns nil after an orderly stop, also if events remain to be delivered.
+// It returns nil after an orderly stop, also if events remain to be delivered. If the
+// cause of ctx's end is ErrReload, the second step takes no longer than the batches
+// that are under way: another service takes over.
 func (s *Service) Run(ctx context.Context) error {
 	defer s.close()
 	s.log.Info("aictail runs", zap.String("version", s.version), zap.String("data_dir", s.cfg.DataDir),
@@ -220,18 +228,28 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 
 	<-failed.Done()
-	s.log.Info("stopping: delivering what is in the journal", zap.Duration("for_at_most", s.cfg.ShutdownTimeout))
+	reloading := errors.Is(context.Cause(failed), ErrReload)
+	patience := s.cfg.ShutdownTimeout
+	if reloading {
+		patience = min(patience, reloadTimeout)
+		s.handOver.Store(true)
+	} else {
+		s.log.Info("stopping: delivering what is in the journal", zap.Duration("for_at_most", patience))
+	}
 	_ = polling.Wait() // tailers return no error
 	s.journal.CloseAppend()
-	timeout := time.AfterFunc(s.cfg.ShutdownTimeout, kill)
+	timeout := time.AfterFunc(patience, kill)
 	undelivered := delivery.Wait()
 	timeout.Stop()
 	kill()
 	_ = background.Wait() // its errors have gone to fail
 	s.tidy()
 
-	if cause := context.Cause(failed); !errors.Is(cause, context.Canceled) {
+	if cause := context.Cause(failed); !reloading && !errors.Is(cause, context.Canceled) {
 		return cause
+	}
+	if reloading {
+		return nil
 	}
 	if undelivered != nil {
 		s.log.Warn("stopped before everything was delivered; the rest is in the journal and follows at the next start")
@@ -240,6 +258,15 @@ func (s *Service) Run(ctx context.Context) error {
 	s.log.Info("stopped: everything in the journal is delivered")
 	return nil
 }
+
+// ErrReload is the cause with which the context of Run ends when another service is
+// to take over with a new configuration. Nothing is lost or repeated by it: it is a
+// restart, which the journal and the state file are made for.
+var ErrReload = errors.New("the configuration is being reloaded")
+
+// reloadTimeout is how long a sink may take for the batch that is under way. What it
+// does not finish is sent again, to sinks that know what they have.
+const reloadTimeout = 5 * time.Second
 
 // Reopen has the sinks that write files open them anew, after an external
 // rotation.
