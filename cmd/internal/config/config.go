@@ -211,9 +211,9 @@ type Sink struct {
 
 	File *FileSink   `type:"file"`
 	_    unsupported `type:"kafka"`
-	_    unsupported `type:"elasticsearch"`
 
-	SplunkHEC *SplunkHECSink `type:"splunk_hec"`
+	Elasticsearch *ElasticsearchSink `type:"elasticsearch"`
+	SplunkHEC     *SplunkHECSink     `type:"splunk_hec"`
 }
 
 // Batch is how much a sink is sent at once.

@@ -80,6 +80,9 @@ func readSecrets(cfg *Config, folder string, c *collector) {
 			f.read("token", &hec.Token, c)
 			hec.TLS.resolve(folder)
 		}
+		if sink.Elasticsearch != nil {
+			sink.Elasticsearch.readSecrets(below("sinks", name), folder, c)
+		}
 	}
 	f := secretFile{key: "filter.hash_key_file", path: cfg.Filter.HashKeyFile, folder: folder}
 	f.readKeys(&cfg.Filter.HashKey, c)
