@@ -34,6 +34,7 @@ var confined = map[string][]string{
 	"github.com/spf13/pflag":        {"cmd/aictail"},
 	"github.com/coreos/go-systemd":  {"cmd/internal/supervise"},
 	"github.com/elastic":            {"sinks/elasticsearch"},
+	"github.com/twmb/franz-go":      {"tests"},
 	"testing":                       {"tests"},
 	"github.com/google/go-cmp":      {"tests"},
 	"github.com/segmentio/kafka-go": {"sinks/kafka", "tests"},

@@ -324,6 +324,10 @@ func TestExample(t *testing.T) {
 	want.Tenants["prod"] = prod
 	want.Filter.Drop, want.Filter.Levels, want.Filter.Sample = []DropRule{}, map[string]string{}, []SampleRule{}
 	want.Sinks["archive"].File.Path = "/var/log/aictail/{tenant}/{source}.ndjson"
+	bus := Sink{Type: "kafka", Kafka: &KafkaSink{Brokers: []string{"kafka1.example.com:9092"}, Topic: "aic.{source}"}}
+	bus.Kafka.setDefaults()
+	bus.setTypeDefaults("kafka")
+	want.Sinks["bus"] = bus
 	siem := Sink{Type: "splunk_hec", SplunkHEC: &SplunkHECSink{URL: "https://splunk.example.com:8088", Token: NewSecret("token-1")}}
 	siem.SplunkHEC.setDefaults()
 	siem.setTypeDefaults("splunk_hec")
@@ -585,6 +589,7 @@ func TestSecretsStayHidden(t *testing.T) {
 		"sinks: {siem: {token: hunter2}}",
 		"sinks: {search: {type: elasticsearch, urls: ['https://u:hunter2@es', hunter2], api_key: 'hunter2 hunter2', password: hunter2, cloud_id: hunter2}}",
 		"sinks: {search: {type: elasticsearch, api_key: hunter2, api_key_file: hunter2, tls: {ca_fingerprint: hunter2}}}",
+		"sinks: {bus: {type: kafka, sasl: {mechanism: PLAIN, password: 'hunter2 hunter2', password_file: hunter2}, tls: {key_file: k}}}",
 		"journal: {max_size: '${PROBE}', retain: '${PROBE}'}",
 		"log: {level: '${PROBE}'}\nadmin: {listen: '${PROBE}'}\nfilter: {redact: [{preset: '${PROBE}'}]}",
 		"tenants: {prod: {sources: ['${PROBE} ']}}\nsinks: {siem: {type: '${PROBE}'}}",

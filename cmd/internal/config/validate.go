@@ -59,6 +59,9 @@ func validate(cfg *Config, c *collector) []Problem {
 		if file := cfg.Sinks[name].File; file != nil {
 			v.fileSink(below("sinks", name), file)
 		}
+		if k := cfg.Sinks[name].Kafka; k != nil {
+			v.kafkaSink(below("sinks", name), k)
+		}
 		if hec := cfg.Sinks[name].SplunkHEC; hec != nil {
 			v.splunkHEC(below("sinks", name), hec)
 		}
