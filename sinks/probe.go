@@ -67,28 +67,53 @@ func FindingOf(check string, err error) Finding {
 // and 90 days, and for those that do not somebody needs the time.
 const expiresSoon = 14 * 24 * time.Hour
 
-// WatchCertificates returns a context for HTTP requests, and a function that says
-// afterwards until when the certificates are valid that servers have shown to them.
+// WatchCertificates returns a context for requests, and a function that says
+// afterwards until when the certificates are valid that servers have shown. HTTP
+// requests with the context are seen by themselves, other connections by
+// NoteCertificates.
 func WatchCertificates(ctx context.Context) (context.Context, func(now time.Time) []Finding) {
-	var mu sync.Mutex
-	first := map[string]*x509.Certificate{} // of each server the one that expires first
+	w := &watch{first: map[string]*x509.Certificate{}}
 	trace := &httptrace.ClientTrace{TLSHandshakeDone: func(state tls.ConnectionState, err error) {
-		if err != nil || len(state.PeerCertificates) == 0 {
-			return // the request says so
+		if err == nil { // otherwise the request says so
+			w.note(state)
 		}
-		mu.Lock()
-		defer mu.Unlock()
-		first[state.ServerName] = expiresFirst(state)
 	}}
-	return httptrace.WithClientTrace(ctx, trace), func(now time.Time) []Finding {
-		mu.Lock()
-		defer mu.Unlock()
-		var list []Finding
-		for _, server := range slices.Sorted(maps.Keys(first)) {
-			list = append(list, certificateFinding(server, first[server], now))
-		}
-		return list
+	return httptrace.WithClientTrace(context.WithValue(ctx, watchKey{}, w), trace), w.findings
+}
+
+// NoteCertificates tells WatchCertificates, if the context is its, of a connection that
+// was made.
+func NoteCertificates(ctx context.Context, state tls.ConnectionState) {
+	if w, ok := ctx.Value(watchKey{}).(*watch); ok {
+		w.note(state)
 	}
+}
+
+// watch collects certificates.
+type watch struct {
+	mu    sync.Mutex                   // guards first
+	first map[string]*x509.Certificate // of each server the one that expires first
+}
+
+type watchKey struct{}
+
+func (w *watch) note(state tls.ConnectionState) {
+	if len(state.PeerCertificates) == 0 {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.first[state.ServerName] = expiresFirst(state)
+}
+
+func (w *watch) findings(now time.Time) []Finding {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var list []Finding
+	for _, server := range slices.Sorted(maps.Keys(w.first)) {
+		list = append(list, certificateFinding(server, w.first[server], now))
+	}
+	return list
 }
 
 // expiresFirst returns the certificate of the chain that expires first.

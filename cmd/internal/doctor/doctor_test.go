@@ -351,3 +351,19 @@ sink a
 		t.Errorf("%s, %v", machine.String(), err)
 	}
 }
+
+// TestSinks: every type of sink says what it finds.
+func TestSinks(t *testing.T) {
+	cfg := load(t, `url: "http://127.0.0.1:1", sources: [am-core]`, `
+  siem: {type: splunk_hec, url: "http://127.0.0.1:1", token: the-secret}
+  search: {type: elasticsearch, urls: ["http://127.0.0.1:1"], api_key: the-secret, index: "aic-{source}"}
+  bus: {type: kafka, brokers: ["127.0.0.1:1"], topic: aic, sasl: {mechanism: PLAIN, username: u, password: the-secret}, tls: {enabled: true}}
+`)
+	for name, check := range map[string]string{"siem": "address", "search": "address", "bus": "broker"} {
+		checkFindings(t, sink(t.Context(), name, cfg.Sinks[name]), want{check, sinks.Bad, "refused"})
+	}
+	checkFindings(t, sink(t.Context(), "archive", cfg.Sinks["archive"]), want{"space", sinks.Good, "are free"})
+	broken := cfg.Sinks["bus"]
+	broken.Kafka.TLS.CAFile = "/no/such/file"
+	checkFindings(t, sink(t.Context(), "bus", broken), want{"configuration", sinks.Bad, "tls.ca_file"})
+}
