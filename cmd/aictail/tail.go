@@ -77,7 +77,7 @@ is evaluated here, before redaction and on events that were put together.`,
 		}
 		ctx, stop := untilSignal(cmd.Context())
 		defer stop()
-		return failed(o.run(ctx, cfg, live.Config{Since: since}, newEventWriter(cmd, &o, choice)))
+		return failed(inFile(*path, o.run(ctx, cfg, live.Config{Since: since}, newEventWriter(cmd, &o, choice))))
 	}
 	return cmd
 }
