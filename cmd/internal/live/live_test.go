@@ -1,12 +1,12 @@
 package live
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -52,16 +52,29 @@ func inBubble(t *testing.T, f func(*testing.T)) {
 type person struct {
 	t      *testing.T
 	tenant *simulator.Tenant
-	shown  []string
-	times  []time.Time
 	notes  []string
+
+	mu    sync.Mutex // guards shown
+	shown []string
 }
 
-func follow(t *testing.T, o simulator.Options, cfg Config, during func(*person)) error {
+func (p *person) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.shown)
+}
+
+// follow runs a follower as long as during runs, with faults from its first request on.
+func follow(t *testing.T, o simulator.Options, cfg Config, during func(*person), faults ...simulator.Fault) error {
 	t.Helper()
 	tenant, err := simulator.New(o)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, fault := range faults {
+		if _, err := tenant.Inject(fault); err != nil {
+			t.Fatal(err)
+		}
 	}
 	p := &person{t: t, tenant: tenant}
 	client, err := aic.New(aic.Config{URL: "http://tenant", Key: "key", Secret: "secret", Transport: direct{tenant}})
@@ -83,9 +96,10 @@ func follow(t *testing.T, o simulator.Options, cfg Config, during func(*person))
 }
 
 func (p *person) emit(events []aictail.Event) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for i := range events {
-		p.shown = append(p.shown, string(bytes.Clone(events[i].Raw)))
-		p.times = append(p.times, events[i].Time)
+		p.shown = append(p.shown, string(events[i].Raw))
 	}
 	return nil
 }
@@ -93,6 +107,8 @@ func (p *person) emit(events []aictail.Event) error {
 // check compares what was shown with what the tenant has of JSON events in a time.
 func (p *person) check(from, to time.Time) {
 	p.t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	count := map[string]int{}
 	for _, raw := range p.shown {
 		if count[raw]++; count[raw] > 1 {
@@ -233,9 +249,9 @@ func TestShared(t *testing.T) {
 				}
 			}
 			time.Sleep(40 * time.Second)
-			before := len(p.shown)
+			before := p.count()
 			time.Sleep(2 * time.Minute)
-			if len(p.shown) == before {
+			if p.count() == before {
 				t.Error("it does not go on")
 			}
 		})
@@ -269,20 +285,21 @@ func TestTrouble(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				for _, first := range []bool{true, false} {
 					want, begin := tt.later, time.Now()
+					var faults []simulator.Fault
 					if first {
-						want = tt.first
+						want, faults = tt.first, []simulator.Fault{tt.fault}
 					}
 					var p *person
 					err := follow(t, simulator.Options{Rate: 20}, Config{}, func(x *person) {
 						p = x
 						if !first {
 							time.Sleep(30 * time.Second)
-						}
-						if _, err := x.tenant.Inject(tt.fault); err != nil {
-							t.Fatal(err)
+							if _, err := x.tenant.Inject(tt.fault); err != nil {
+								t.Fatal(err)
+							}
 						}
 						time.Sleep(3 * time.Minute)
-					})
+					}, faults...)
 					if !errors.Is(err, want) || want == nil && err != nil {
 						t.Errorf("first %t: %v, want %v", first, err, want)
 					}
