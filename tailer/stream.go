@@ -75,6 +75,7 @@ func (s *Stream) planLocked(start time.Time, c sweep.Coverage, wanted []sweep.In
 		s.plan.Backfill(iv)
 	}
 	s.covered = s.plan.Coverage()
+	s.raiseFloorLocked()
 }
 
 // Recover restores the sweep's state, as it was in its last record with a
@@ -241,10 +242,7 @@ func (s *Stream) forgetLocked(now time.Time) {
 		}
 		return
 	}
-	intervals := s.covered.Intervals()
-	if len(intervals) > 0 {
-		s.floor = max(s.floor, minuteOf(intervals[len(intervals)-1].End.Add(-s.keepCovered())))
-	}
+	s.raiseFloorLocked()
 	gone := minuteOf(now.Add(-Retention))
 	for m := range s.ids.minutes {
 		if m < gone || m < s.floor && s.coversMinuteLocked(m) {
@@ -255,6 +253,13 @@ func (s *Stream) forgetLocked(now time.Time) {
 		oldest, _ := s.ids.oldest()
 		s.evicted += len(s.ids.minutes[oldest].ids)
 		s.ids.drop(oldest)
+	}
+}
+
+// raiseFloorLocked moves the floor up behind the newest coverage.
+func (s *Stream) raiseFloorLocked() {
+	if intervals := s.covered.Intervals(); len(intervals) > 0 {
+		s.floor = max(s.floor, minuteOf(intervals[len(intervals)-1].End.Add(-s.keepCovered())))
 	}
 }
 
