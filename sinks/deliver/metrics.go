@@ -60,6 +60,6 @@ func (m *Metrics) add(w *Worker) {
 		func() float64 { return float64(w.deps.Letters.Count()) })
 	gauge("aictail_dead_letter_bytes", "Size of the file of dead letters.",
 		func() float64 { return float64(w.deps.Letters.Bytes()) })
-	gauge("aictail_dead_letter_max_bytes", "Size of that file at which the sink pauses.",
+	gauge("aictail_dead_letter_max_bytes", "Size of the file of dead letters beyond which the sink pauses.",
 		func() float64 { return float64(w.deps.Letters.MaxBytes()) })
 }
