@@ -1,5 +1,26 @@
 package redact
 
+import "encoding/binary"
+
+// isASCII reports whether all bytes are below 0x80. It is quicker than utf8.Valid, which
+// nearly every event would pass the same way.
+func isASCII(b []byte) bool {
+	const high = 0x8080808080808080
+	for len(b) >= 32 {
+		if (binary.NativeEndian.Uint64(b)|binary.NativeEndian.Uint64(b[8:])|
+			binary.NativeEndian.Uint64(b[16:])|binary.NativeEndian.Uint64(b[24:]))&high != 0 {
+			return false
+		}
+		b = b[32:]
+	}
+	for _, c := range b {
+		if c >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
 func isDigit(c byte) bool  { return c-'0' < 10 }
 func isLetter(c byte) bool { return (c|0x20)-'a' < 26 }
 func isAlnum(c byte) bool  { return isDigit(c) || isLetter(c) }

@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -175,7 +176,7 @@ func (c *checker) pattern(own *ownRule, r Rule) {
 	p, err := compilePattern(r.Pattern, r.Accept)
 	if err != nil {
 		key := ".pattern"
-		if err == errAccept {
+		if errors.Is(err, errAccept) {
 			key = ".accept"
 		}
 		c.add(own.key+key, "%v", err)

@@ -27,7 +27,8 @@ const (
 type gate int
 
 const (
-	// longRun: long runs, and runs that go on after a separator (digitsMayMatch).
+	// longRun: runs as long as a card number, and those before a separator that have
+	// three digits or begin with 0: others are days, hours, parts of addresses.
 	longRun gate = 1 << iota
 	// anyRun: every run at the beginning of a word that has one of the lengths in runs.
 	anyRun
@@ -50,6 +51,8 @@ type detector struct {
 	// triggers are the bytes at which find is tried. They must be rare in logs:
 	// everything else is skipped without a call.
 	triggers string
+	// prev, if set, is the letter in lower case that stands before every trigger.
+	prev byte
 	// digits makes find be tried at the first digit of runs of digits.
 	digits gate
 	runs   []int // see anyRun
@@ -90,10 +93,10 @@ func table() []detector {
 	return []detector{
 		detectSecretKey:  {name: "secret_key", marker: markerSecret},
 		detectSecretText: {name: "secret_text", marker: markerSecret, triggers: "=:>@%\\", find: findSecretText},
-		{name: "private_key", marker: markerSecret, triggers: " +%", find: findPrivateKey},
-		{name: "jwt", marker: markerJWT, triggers: "J", find: findJWT},
-		{name: "bearer", marker: markerToken, triggers: " +%", find: findBearer},
-		{name: "basic", marker: markerSecret, triggers: " +%", find: findBasic},
+		{name: "private_key", marker: markerSecret, triggers: " +%", prev: 'n', find: findPrivateKey},
+		{name: "jwt", marker: markerJWT, triggers: "J", prev: 'y', find: findJWT},
+		{name: "bearer", marker: markerToken, triggers: " +%", prev: 'r', find: findBearer},
+		{name: "basic", marker: markerSecret, triggers: " +%", prev: 'c', find: findBasic},
 		{name: "sso_token", marker: markerToken, triggers: "Q*%", find: findSSOToken},
 		{name: "user_id", marker: markerUser, group: gdpr, joinable: true, triggers: "/,%", find: findUserID},
 		{name: "email", marker: markerEmail, group: personal, triggers: "@%\\", find: findEmail, partial: partialEmail},

@@ -21,6 +21,7 @@ func TestJoinable(t *testing.T) {
 		"user": {
 			`{"userId":"0a1b2c3d-71b2-4b0e-9a53-0f6e2d4c8b71"}`,
 			`{"userId":"id=0a1b2c3d-71b2-4b0e-9a53-0f6e2d4c8b71,ou=user,ou=am-config"}`,
+			`{"userId":"id=0a1b2c3d-71b2-4b0e-9a53-0f6e2d4c8b71"}`,
 			`{"userId":"managed/alpha_user/0a1b2c3d-71b2-4b0e-9a53-0f6e2d4c8b71"}`,
 			`{"ids":["0A1B2C3D-71b2-4b0e-9a53-0f6e2d4c8b71"]}`,
 			`{"m":"GET /openidm/managed/alpha_user/0a1b2c3d-71b2-4b0e-9a53-0f6e2d4c8b71?_fields=*"}`,

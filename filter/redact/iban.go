@@ -13,8 +13,11 @@ func findIBAN(t []byte, i, lo int) match {
 	if start < lo || !isLetter(t[start]) || !isLetter(t[start+1]) || i+1 >= len(t) || !isDigit(t[i+1]) {
 		return match{}
 	}
+	if !startsWord(t, start, lo) || start > lo && (t[start-1] == '-' || t[start-1] == '_') {
+		return match{}
+	}
 	want := ibanLength(t[start]&^0x20, t[start+1]&^0x20)
-	if want == 0 || len(t)-start < want || !startsWord(t, start, lo) || start > lo && (t[start-1] == '-' || t[start-1] == '_') {
+	if want == 0 || len(t)-start < want {
 		return match{}
 	}
 	var number [maxIBAN]byte

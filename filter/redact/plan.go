@@ -25,6 +25,10 @@ type plan struct {
 	byLetters []finder
 	byNumber  []int
 	patterns  []int
+	// afterDigits are the bytes after a run of digits with which a number may go on.
+	afterDigits [256]bool
+	// everyRun is whether detectors look at short runs, too.
+	everyRun bool
 }
 
 // maxRun is the length of the longest run of digits that a detector asks for by length.
@@ -35,6 +39,7 @@ const maxRun = 15
 type finder struct {
 	find  func(t []byte, i, lo int) match
 	place int
+	prev  byte // see detector
 }
 
 func newPlan(detectors []detector) *plan {
@@ -65,7 +70,7 @@ func (p *plan) seal() {
 	})
 	for _, k := range p.used {
 		d := &p.detectors[k]
-		f := finder{d.find, k}
+		f := finder{d.find, k, d.prev}
 		for _, c := range []byte(d.triggers) {
 			p.class[c] = trigger
 			p.byTrigger[c] = append(p.byTrigger[c], f)
@@ -79,6 +84,7 @@ func (p *plan) seal() {
 			}
 		}
 		digits = digits || d.digits != 0
+		p.everyRun = p.everyRun || d.digits&^(longRun|afterLetters) != 0
 		if d.digits&afterLetter != 0 {
 			p.byLetter = append(p.byLetter, f)
 		}
@@ -91,6 +97,9 @@ func (p *plan) seal() {
 		if d.pattern != nil {
 			p.patterns = append(p.patterns, k)
 		}
+	}
+	for _, c := range []byte(" -.+)(%\\") {
+		p.afterDigits[c] = true
 	}
 	if digits {
 		for c := '0'; c <= '9'; c++ {

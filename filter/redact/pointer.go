@@ -79,7 +79,7 @@ func buildState(at []position, plans func(scoped []*ownRule) *plan) *state {
 	}
 	s := &state{}
 	var scoped []*ownRule
-	var below, any []position
+	var below, starred []position
 	names := map[string]bool{}
 	for _, p := range at {
 		switch {
@@ -91,7 +91,7 @@ func buildState(at []position, plans func(scoped []*ownRule) *plan) *state {
 			scoped = append(scoped, p.rule)
 			below = append(below, p)
 		case p.steps[0] == anyStep:
-			any = append(any, position{p.rule, p.steps[1:]})
+			starred = append(starred, position{p.rule, p.steps[1:]})
 		default:
 			names[p.steps[0]] = true
 		}
@@ -99,14 +99,14 @@ func buildState(at []position, plans func(scoped []*ownRule) *plan) *state {
 	if len(scoped) > 0 {
 		s.plan = plans(scoped)
 	}
-	if len(names)+len(any) == 0 {
+	if len(names)+len(starred) == 0 {
 		if len(scoped) > 0 {
 			s.other = &state{plan: s.plan}
 			s.other.other = s.other // everything below
 		}
 		return s
 	}
-	s.other = buildState(append(any[:len(any):len(any)], below...), plans)
+	s.other = buildState(append(starred[:len(starred):len(starred)], below...), plans)
 	s.next = map[string]*state{}
 	for name := range names {
 		s.next[name] = buildState(stepInto(at, name), plans)

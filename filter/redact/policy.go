@@ -1,9 +1,6 @@
 package redact
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // The presets, from strict to none. Their names are configuration values.
 const (
@@ -154,9 +151,4 @@ func gdprRules(hasKeys bool) []ownRule {
 		}
 	}
 	return rules
-}
-
-// problem returns a problem at a key below a rule.
-func (r *ownRule) problem(below, format string, args ...any) Problem {
-	return Problem{Key: r.key + below, Msg: fmt.Sprintf(format, args...)}
 }

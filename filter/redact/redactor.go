@@ -108,7 +108,7 @@ func (r *Redactor) Append(dst, raw []byte, payload aictail.Span, source string) 
 		err = ErrInvalid
 	case len(raw) > maxEvent:
 		err = ErrSize
-	case !utf8.Valid(raw):
+	case !isASCII(raw) && !utf8.Valid(raw):
 		err = ErrEncoding
 	default:
 		err = r.walk()

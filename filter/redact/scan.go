@@ -20,6 +20,9 @@ func (p *plan) next(t []byte, from, lo int) (match, int) {
 		switch class[c] {
 		case trigger, backslash:
 			for _, f := range p.byTrigger[c] {
+				if f.prev != 0 && (i == lo || t[i-1]|0x20 != f.prev) {
+					continue
+				}
 				if m := f.find(t, i, lo); m.end > 0 {
 					return m, f.place
 				}
@@ -33,8 +36,29 @@ func (p *plan) next(t []byte, from, lo int) (match, int) {
 			for end < len(t) && isDigit(t[end]) {
 				end++
 			}
-			if m, k := p.atDigits(t, i, end, lo); m.end > 0 {
-				return m, k
+			// The conditions tell in a few instructions that most runs of digits (in
+			// UUIDs, times, line numbers) are no part of anything.
+			n := end - i
+			if n > 1 && i-1 > lo && isLetter(t[i-1]) && isLetter(t[i-2]) {
+				for _, f := range p.byLetters {
+					if m := f.find(t, i, lo); m.end > 0 {
+						return m, f.place
+					}
+				}
+			}
+			if n >= minCardDigits || end < len(t) && p.afterDigits[t[end]] && (n > 2 || c == '0') {
+				if i == lo || !isAlnum(t[i-1]) || afterEscape(t, i, lo) {
+					for _, f := range p.byLongRun {
+						if m := f.find(t, i, lo); m.end > 0 {
+							return m, f.place
+						}
+					}
+				}
+			}
+			if p.everyRun {
+				if m, k := p.atRun(t, i, end, lo); m.end > 0 {
+					return m, k
+				}
 			}
 			i = end
 		default:
@@ -44,24 +68,10 @@ func (p *plan) next(t []byte, from, lo int) (match, int) {
 	return match{}, 0
 }
 
-// atDigits tries the detectors that look at runs of digits, here t[i:end].
-func (p *plan) atDigits(t []byte, i, end, lo int) (match, int) {
+// atRun tries the detectors that look at short runs of digits, too, here t[i:end].
+func (p *plan) atRun(t []byte, i, end, lo int) (match, int) {
 	if i > lo && isLetter(t[i-1]) {
-		if end-i > 1 && i-1 > lo && isLetter(t[i-2]) {
-			for _, f := range p.byLetters {
-				if m := f.find(t, i, lo); m.end > 0 {
-					return m, f.place
-				}
-			}
-		}
 		for _, f := range p.byLetter {
-			if m := f.find(t, i, lo); m.end > 0 {
-				return m, f.place
-			}
-		}
-	}
-	if digitsMayMatch(t, i, end, lo) {
-		for _, f := range p.byLongRun {
 			if m := f.find(t, i, lo); m.end > 0 {
 				return m, f.place
 			}
@@ -75,26 +85,6 @@ func (p *plan) atDigits(t []byte, i, end, lo int) (match, int) {
 		}
 	}
 	return match{}, 0
-}
-
-// digitsMayMatch tells in a few instructions that most runs of digits (in UUIDs,
-// times, line numbers) are neither the beginning of a card number nor of a
-// telephone number: either is long or goes on after a separator.
-func digitsMayMatch(t []byte, i, end, lo int) bool {
-	if end-i < minCardDigits {
-		if end == len(t) {
-			return false
-		}
-		switch t[end] {
-		case ' ', '-', '.', '+', ')', '(', '%', '\\':
-		default:
-			return false
-		}
-		if end-i < 3 && t[i] != '0' {
-			return false // days, hours, parts of addresses
-		}
-	}
-	return startsWord(t, i, lo)
 }
 
 // examine replaces all matches in t, of which the first trigger is at or after

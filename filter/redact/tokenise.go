@@ -38,8 +38,8 @@ func (h *hasher) appendToken(dst, value []byte) []byte {
 // hasCheck reports whether the characters from check on are the HMAC by key k of
 // those before.
 func (h *hasher) hasCheck(k int, value []byte, kind kinds, check int) bool {
-	want := append(h.canon[:0], value[check:]...)
-	h.canon = want
+	h.canon = append(h.canon[:0], value[check:]...)
+	want := h.canon
 	kind.fill(want, hasLetter(value[:check]), h.streamOf(k, "token:check", value[:check]))
 	return string(want) == string(value[check:])
 }

@@ -31,7 +31,11 @@ func jwtEnd(t []byte, start int) int {
 	// Far above real headers, even with certificates in them. It keeps a text
 	// made of nothing but beginnings of tokens from taking quadratic time.
 	const maxHeader = 8 << 10
-	first := segmentEnd(t[:min(len(t), start+maxHeader)], start)
+	head := t[:min(len(t), start+maxHeader)]
+	if bytes.IndexByte(head[start:], '.') < 0 {
+		return 0
+	}
+	first := segmentEnd(head, start)
 	if first-start < minHeader || !isHeader(t[start:first]) {
 		return 0
 	}

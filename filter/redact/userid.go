@@ -104,10 +104,9 @@ func endsPathStep(t []byte, i int) bool {
 
 // subject returns the part of a whole value that is the id itself.
 func subject(value []byte) (start, end int) {
-	if comma := bytes.IndexByte(value, ','); comma > 0 {
-		if eq := bytes.IndexByte(value[:comma], '='); eq > 0 && isUserAttribute(value[:eq]) && isUnits(value[comma+1:]) {
-			return eq + 1, comma
-		}
+	name, rest, _ := bytes.Cut(value, []byte{','})
+	if eq := bytes.IndexByte(name, '='); eq > 0 && eq+1 < len(name) && isUserAttribute(name[:eq]) && isUnits(rest) {
+		return eq + 1, len(name)
 	}
 	if slash := bytes.LastIndexByte(value, '/'); slash > 0 && slash+1 < len(value) && hasAt(value, 0, "managed/") {
 		if m := userInPath(value, slash, slash+1, 0); m.end == len(value) {
@@ -120,6 +119,9 @@ func subject(value []byte) (start, end int) {
 // isUnits reports whether the rest of a distinguished name holds nothing but
 // organisations, which say nothing of a person.
 func isUnits(rest []byte) bool {
+	if len(rest) == 0 {
+		return true
+	}
 	for unit := range bytes.SplitSeq(rest, []byte{','}) {
 		unit = bytes.TrimLeft(unit, " ")
 		if !hasFold(unit, 0, "ou=") && !hasFold(unit, 0, "o=") && !hasFold(unit, 0, "dc=") {

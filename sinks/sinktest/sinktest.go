@@ -41,6 +41,10 @@ type Harness struct {
 	// Unordered is for destinations that have no order, such as an index.
 	Unordered bool
 
+	// Remembers is for sinks that can know, of events sent before a crash, that the
+	// destination has them: for those they need not reach it again.
+	Remembers bool
+
 	// MaxEvent is the largest Raw in bytes that the destination takes. Optional;
 	// default: 1 MiB.
 	MaxEvent int

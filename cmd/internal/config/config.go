@@ -209,11 +209,11 @@ type Sink struct {
 	Batch       Batch       `config:"batch"`
 	DeadLetters DeadLetters `config:"dead_letters"`
 
-	File *FileSink   `type:"file"`
-	_    unsupported `type:"kafka"`
-	_    unsupported `type:"elasticsearch"`
+	File  *FileSink  `type:"file"`
+	Kafka *KafkaSink `type:"kafka"`
 
-	SplunkHEC *SplunkHECSink `type:"splunk_hec"`
+	Elasticsearch *ElasticsearchSink `type:"elasticsearch"`
+	SplunkHEC     *SplunkHECSink     `type:"splunk_hec"`
 }
 
 // Batch is how much a sink is sent at once.
@@ -248,6 +248,54 @@ type Rotate struct {
 	Every    time.Duration `config:"every"`
 	Keep     int           `config:"keep"`
 	Compress string        `config:"compress" want:"none|gzip|zstd"`
+}
+
+// KafkaSink produces to Kafka topics.
+type KafkaSink struct {
+	// Brokers is some of the cluster's brokers as host:port; at least one.
+	Brokers []string `config:"brokers"`
+	// Topic may contain {tenant} and {source}.
+	Topic string `config:"topic"`
+	// Key is a JSON pointer into the event, "" for records without a key.
+	Key string `config:"key"`
+	// Acks can only be "all". It is a key so that whoever looks for it finds out.
+	Acks        string `config:"acks"`
+	Compression string `config:"compression" want:"zstd|lz4|snappy|gzip|none"`
+	Format      string `config:"format" want:"raw" later:"ecs|ocsf"`
+	ClientID    string `config:"client_id"`
+	// Timeout bounds each request, 1 s to 10 min.
+	Timeout time.Duration `config:"timeout"`
+	// MaxMessageBytes is max.message.bytes of the topics.
+	MaxMessageBytes Bytes        `config:"max_message_bytes"`
+	CreateTopics    CreateTopics `config:"create_topics"`
+	SASL            SASL         `config:"sasl"`
+	TLS             KafkaTLS     `config:"tls"`
+}
+
+// CreateTopics is how missing topics are created; two zeros mean not at all.
+type CreateTopics struct {
+	Partitions  int `config:"partitions"`
+	Replication int `config:"replication"`
+}
+
+// SASL is how aictail shows Kafka brokers who it is.
+type SASL struct {
+	Mechanism string `config:"mechanism" want:"none|PLAIN|SCRAM-SHA-256|SCRAM-SHA-512"`
+	Username  string `config:"username"`
+	// Password is set, whether it stands in the file or in a file of its own.
+	Password     Secret `config:"password"`
+	PasswordFile string `config:"password_file"`
+}
+
+// KafkaTLS is how connections to Kafka brokers are encrypted. Paths are as they
+// stand in the file until Load resolves them: then a relative one has become one
+// from the folder of the configuration file.
+type KafkaTLS struct {
+	Enabled    bool   `config:"enabled"`
+	CAFile     string `config:"ca_file"`
+	CertFile   string `config:"cert_file"`
+	KeyFile    string `config:"key_file"`
+	ServerName string `config:"server_name"`
 }
 
 // unsupported marks a key or a type of sink that the design has and this version

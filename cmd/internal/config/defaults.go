@@ -70,6 +70,25 @@ func (o *SourceOptions) setDefaults() {
 	o.Sweep.Settle = inherit
 }
 
+func (k *KafkaSink) setDefaults() {
+	// Anything less acknowledges records that Kafka can still lose.
+	k.Acks = "all"
+	// Log events shrink to an eighth, at the least cost in time of those that do.
+	k.Compression = "zstd"
+	k.Format = "raw"
+	// What brokers call aictail in their logs and quotas.
+	k.ClientID = "aictail"
+	// Brokers answer in milliseconds. The time is for replicas that have fallen
+	// behind (replica.lag.time.max.ms is 30 s) and for the election of a leader.
+	k.Timeout = 30 * time.Second
+	// Kafka's own default of max.message.bytes: 1 MiB and what surrounds a batch.
+	k.MaxMessageBytes = 1<<20 + 12
+	// Nothing is created unasked: partitions and replicas are for whoever runs the
+	// cluster to decide.
+	k.CreateTopics = CreateTopics{}
+	k.SASL = SASL{Mechanism: "none"}
+}
+
 // setTypeDefaults sets what depends on the type of sink and stands beside it.
 func (s *Sink) setTypeDefaults(typ string) {
 	// An event of 750 bytes makes a letter of 1.2 KB: 55,000 of them. One poisonous

@@ -161,9 +161,8 @@ func TestBadOverrides(t *testing.T) {
 		{"options out of range", []string{"AICTAIL_TENANTS__PROD__SOURCE_OPTIONS__AM_ACCESS__SWEEP__SETTLE=1s"}, []string{"tenants.prod.source_options.am-access.sweep.settle: want at least 5s (set by AICTAIL_TENANTS__PROD__SOURCE_OPTIONS__AM_ACCESS__SWEEP__SETTLE)"}},
 		{"options of one source twice", []string{"AICTAIL_TENANTS__PROD__SOURCE_OPTIONS__AM_ACCESS__SWEEP__MODE=gaps", "AICTAIL_TENANTS__PROD__SOURCE_OPTIONS__AM-ACCESS__SWEEP__MODE=off"}, []string{"AICTAIL_TENANTS__PROD__SOURCE_OPTIONS__AM_ACCESS__SWEEP__MODE: sets the same key as AICTAIL_TENANTS__PROD__SOURCE_OPTIONS__AM-ACCESS__SWEEP__MODE: remove one of them"}},
 		{"a start that is none", []string{"AICTAIL_TENANTS__PROD__START=yesterday"}, []string{"tenants.prod.start: want now, a duration back such as 24h or 30d, or a time such as 2026-01-31T00:00:00Z (set by AICTAIL_TENANTS__PROD__START)"}},
-		{"a new sink of a later type", []string{"AICTAIL_SINKS__SIEM__TYPE=kafka", "AICTAIL_SINKS__SIEM__TOKEN=t"}, []string{"sinks.siem.type: kafka is not supported by this version; supported: file, splunk_hec (set by AICTAIL_SINKS__SIEM__TYPE)"}},
 		{"a key of a later type", []string{"AICTAIL_SINKS__ARCHIVE__TOKEN=t"}, []string{"sinks.archive.token: unknown key; known here: type, where, batch, dead_letters, path, format, rotate (set by AICTAIL_SINKS__ARCHIVE__TOKEN)"}},
-		{"a misspelt name", []string{"AICTAIL_SINKS__ARCHIV__PATH=x", "AICTAIL_SINKS__ARCHIV__FORMAT=raw"}, []string{"sinks.archiv.type: missing; supported: file, splunk_hec (sinks.archiv is not in the file: it comes from AICTAIL_SINKS__ARCHIV__FORMAT)"}},
+		{"a misspelt name", []string{"AICTAIL_SINKS__ARCHIV__PATH=x", "AICTAIL_SINKS__ARCHIV__FORMAT=raw"}, []string{"sinks.archiv.type: missing; supported: file, kafka, elasticsearch, splunk_hec (sinks.archiv is not in the file: it comes from AICTAIL_SINKS__ARCHIV__FORMAT)"}},
 		{"service links outside of Kubernetes", []string{"AICTAIL_PORT=9464"}, []string{"port: " + unknown + " (set by AICTAIL_PORT)"}},
 	}
 	for _, test := range tests {

@@ -80,6 +80,12 @@ func readSecrets(cfg *Config, folder string, c *collector) {
 			f.read("token", &hec.Token, c)
 			hec.TLS.resolve(folder)
 		}
+		if sink.Elasticsearch != nil {
+			sink.Elasticsearch.readSecrets(below("sinks", name), folder, c)
+		}
+		if k := sink.Kafka; k != nil {
+			k.readFiles(below("sinks", name), folder, c)
+		}
 	}
 	f := secretFile{key: "filter.hash_key_file", path: cfg.Filter.HashKeyFile, folder: folder}
 	f.readKeys(&cfg.Filter.HashKey, c)
@@ -90,6 +96,8 @@ type secretFile struct {
 	key    string // that names the file
 	path   string // as configured; "" for none
 	folder string // where a relative path starts
+	// phrase: the secret may be any text, as passwords are that people chose.
+	phrase bool
 }
 
 // read fills the secret from its file, if it has one; inline is the key that would
@@ -109,7 +117,7 @@ func (f secretFile) read(inline string, secret *Secret, c *collector) {
 		c.add(f.key, "%s%v", f.shown(c), err)
 	case text == "":
 		c.add(f.key, "%sthe file is empty", f.shown(c))
-	case why != "":
+	case why != "" && !f.phrase:
 		c.add(f.key, "%s%s", f.shown(c), why)
 	default:
 		*secret = NewSecret(text)

@@ -192,6 +192,56 @@ sinks:
 	}
 }
 
+func TestRedactRules(t *testing.T) {
+	const text = minimal + `
+filter:
+  redact:
+    - preset: default
+    - {fields: [/payload/userId, /payload/principal], action: hash}
+    - {detect: [ipv4, ipv6], fields: [/payload/client/ip], action: truncate, sources: [am-access]}
+    - {keys: [sn], action: partial, except: {sources: [am-core]}}
+    - {pattern: 'CUST-([0-9]+)', accept: luhn, example: CUST-12345674, name: customer}
+`
+	cfg, err := parse("x.yaml", []byte(text), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []RedactRule{
+		{Preset: "default"},
+		{Fields: []string{"/payload/userId", "/payload/principal"}, Action: "hash"},
+		{Detect: []string{"ipv4", "ipv6"}, Fields: []string{"/payload/client/ip"}, Action: "truncate", Sources: []string{"am-access"}},
+		{Keys: []string{"sn"}, Action: "partial", Except: RedactExcept{Sources: []string{"am-core"}}},
+		{Pattern: "CUST-([0-9]+)", Accept: "luhn", Example: "CUST-12345674", Name: "customer"},
+	}
+	if diff := cmp.Diff(want, cfg.Filter.Redact); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// TestHashKeyFile: only what nobody else can change, and not everybody can read, is taken.
+func TestHashKeyFile(t *testing.T) {
+	key := filepath.Join(t.TempDir(), "hash.key")
+	if err := os.WriteFile(key, []byte("# newest first\nb: x\na: y\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	text := minimal + "filter: {hash_key_file: '" + key + "'}\n"
+	for mode, ok := range map[os.FileMode]bool{0o400: true, 0o600: true, 0o640: true, 0o440: true, 0o644: false, 0o660: false, 0o602: false} {
+		if err := os.Chmod(key, mode); err != nil {
+			t.Fatal(err)
+		}
+		cfg, err := parse("x.yaml", []byte(text), nil)
+		if (err == nil) != ok {
+			t.Errorf("mode %04o: %v", mode, err)
+		}
+		if err == nil && cfg.Filter.HashKey.Value() != "# newest first\nb: x\na: y\n" {
+			t.Error("the keys were not read as they stand")
+		}
+		if err != nil && !strings.Contains(err.Error(), "chmod 600") {
+			t.Errorf("mode %04o: no remedy in %v", mode, err)
+		}
+	}
+}
+
 func TestAnchors(t *testing.T) {
 	const text = `
 tenants:
@@ -263,7 +313,7 @@ func TestExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := Load(file, []string{"AIC_API_KEY=key-1", "AIC_API_SECRET=secret-1", "SPLUNK_HEC_TOKEN=token-1"})
+	cfg, err := Load(file, []string{"AIC_API_KEY=key-1", "AIC_API_SECRET=secret-1", "SPLUNK_HEC_TOKEN=token-1", "ES_API_KEY=es-key-1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -274,10 +324,20 @@ func TestExample(t *testing.T) {
 	want.Tenants["prod"] = prod
 	want.Filter.Drop, want.Filter.Levels, want.Filter.Sample = []DropRule{}, map[string]string{}, []SampleRule{}
 	want.Sinks["archive"].File.Path = "/var/log/aictail/{tenant}/{source}.ndjson"
+	bus := Sink{Type: "kafka", Kafka: &KafkaSink{Brokers: []string{"kafka1.example.com:9092"}, Topic: "aic.{source}"}}
+	bus.Kafka.setDefaults()
+	bus.setTypeDefaults("kafka")
+	want.Sinks["bus"] = bus
 	siem := Sink{Type: "splunk_hec", SplunkHEC: &SplunkHECSink{URL: "https://splunk.example.com:8088", Token: NewSecret("token-1")}}
 	siem.SplunkHEC.setDefaults()
 	siem.setTypeDefaults("splunk_hec")
 	want.Sinks["siem"] = siem
+	search := Sink{Type: "elasticsearch", Elasticsearch: &ElasticsearchSink{
+		URLs: []string{"https://elasticsearch.example.com:9200"}, APIKey: NewSecret("es-key-1"), Index: "aic-{source}-{yyyy.MM}",
+	}}
+	search.Elasticsearch.setDefaults()
+	search.setTypeDefaults("elasticsearch")
+	want.Sinks["search"] = search
 	if diff := cmp.Diff(want, cfg); diff != "" {
 		t.Errorf("the example shows other values than the defaults (-default +example)\n%s", diff)
 	}
@@ -527,6 +587,9 @@ func TestSecretsStayHidden(t *testing.T) {
 		"sinks: {siem: {type: splunk_hec, token: 'hunter2 hunter2', url: 'https://user:hunter2@host', urls: ['http://host/hunter2']}}",
 		"sinks: {siem: {type: splunk_hec, token_file: hunter2, token: hunter2, tls: {ca_file: [hunter2]}}}",
 		"sinks: {siem: {token: hunter2}}",
+		"sinks: {search: {type: elasticsearch, urls: ['https://u:hunter2@es', hunter2], api_key: 'hunter2 hunter2', password: hunter2, cloud_id: hunter2}}",
+		"sinks: {search: {type: elasticsearch, api_key: hunter2, api_key_file: hunter2, tls: {ca_fingerprint: hunter2}}}",
+		"sinks: {bus: {type: kafka, sasl: {mechanism: PLAIN, password: 'hunter2 hunter2', password_file: hunter2}, tls: {key_file: k}}}",
 		"journal: {max_size: '${PROBE}', retain: '${PROBE}'}",
 		"log: {level: '${PROBE}'}\nadmin: {listen: '${PROBE}'}\nfilter: {redact: [{preset: '${PROBE}'}]}",
 		"tenants: {prod: {sources: ['${PROBE} ']}}\nsinks: {siem: {type: '${PROBE}'}}",

@@ -59,8 +59,14 @@ func validate(cfg *Config, c *collector) []Problem {
 		if file := cfg.Sinks[name].File; file != nil {
 			v.fileSink(below("sinks", name), file)
 		}
+		if k := cfg.Sinks[name].Kafka; k != nil {
+			v.kafkaSink(below("sinks", name), k)
+		}
 		if hec := cfg.Sinks[name].SplunkHEC; hec != nil {
 			v.splunkHEC(below("sinks", name), hec)
+		}
+		if es := cfg.Sinks[name].Elasticsearch; es != nil {
+			v.elasticsearchSink(below("sinks", name), es)
 		}
 		if cfg.Sinks[name].Type != "" { // else the keys beside it were not read
 			v.delivery(below("sinks", name), cfg.Sinks[name])

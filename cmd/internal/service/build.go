@@ -17,7 +17,9 @@ import (
 	"aictail/sinks"
 	"aictail/sinks/deliver"
 	"aictail/sinks/deliver/deadletter"
+	"aictail/sinks/elasticsearch"
 	"aictail/sinks/file"
+	"aictail/sinks/kafka"
 	"aictail/sinks/splunkhec"
 )
 
@@ -99,12 +101,51 @@ func (s *Service) newSink(name string, c config.Sink, k *sink) (sinks.Sink, erro
 		}
 		k.reopen = f.Reopen
 		return f, nil
+	case c.Kafka != nil:
+		return newKafka(c.Kafka, kafka.Deps{Installation: s.state.Installation(), Name: name, Log: log})
+	case c.Elasticsearch != nil:
+		return newElasticsearch(c.Elasticsearch, log)
 	case c.SplunkHEC != nil:
 		return splunkhec.New(hecConfig(c.SplunkHEC), splunkhec.Deps{
 			Log: log, Registerer: prometheus.WrapRegistererWith(prometheus.Labels{"sink": name}, s.registry),
 		})
 	}
 	return nil, fmt.Errorf("type %q is not known", c.Type)
+}
+
+func newElasticsearch(c *config.ElasticsearchSink, log *zap.Logger) (sinks.Sink, error) {
+	e, err := elasticsearch.New(elasticsearch.Config{
+		URLs: c.URLs, CloudID: c.CloudID,
+		APIKey: c.APIKey.Value(), Username: c.Username, Password: c.Password.Value(),
+		TLS: elasticsearch.TLS{
+			CAFile: c.TLS.CAFile, CAFingerprint: c.TLS.CAFingerprint,
+			CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile, ServerName: c.TLS.ServerName,
+		},
+		DataStream: c.DataStream, Index: c.Index, Pipeline: c.Pipeline, Format: c.Format,
+		Setup: c.Setup.Enabled, Timeout: c.Timeout, MaxBody: int64(c.MaxBody),
+	}, elasticsearch.Deps{Log: log})
+	if err != nil {
+		return nil, err // not e: an interface with a nil pointer in it is not nil
+	}
+	return e, nil
+}
+
+func newKafka(c *config.KafkaSink, deps kafka.Deps) (sinks.Sink, error) {
+	k, err := kafka.New(kafka.Config{
+		Brokers: c.Brokers, Topic: c.Topic, Key: c.Key, Acks: c.Acks,
+		Compression: c.Compression, Format: c.Format, ClientID: c.ClientID,
+		SASL: kafka.SASL{Mechanism: c.SASL.Mechanism, Username: c.SASL.Username, Password: c.SASL.Password.Value()},
+		TLS: kafka.TLS{
+			Enabled: c.TLS.Enabled, CAFile: c.TLS.CAFile, CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile,
+			ServerName: c.TLS.ServerName,
+		},
+		CreateTopics: kafka.CreateTopics{Partitions: c.CreateTopics.Partitions, Replication: c.CreateTopics.Replication},
+		Timeout:      c.Timeout, MaxMessageBytes: int64(c.MaxMessageBytes),
+	}, deps)
+	if err != nil {
+		return nil, err // not k: an interface with a nil pointer in it is not nil
+	}
+	return k, nil
 }
 
 func hecConfig(c *config.SplunkHECSink) splunkhec.Config {

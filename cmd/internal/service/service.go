@@ -26,6 +26,7 @@ import (
 	"aictail/checkpoint/journal"
 	"aictail/cmd/internal/admin"
 	"aictail/cmd/internal/config"
+	"aictail/cmd/internal/supervise"
 	"aictail/filter"
 	"aictail/sinks/deliver"
 	"aictail/tailer"
@@ -46,6 +47,7 @@ type Service struct {
 	tenants []*tenant
 	sinks   []sink
 	admin   *admin.Server // nil if switched off
+	systemd *supervise.Supervisor
 
 	// applied and stored are what the state file holds of the journal's
 	// checkpoints, and up to where; of housekeeping.
@@ -72,6 +74,7 @@ type Service struct {
 // errors say what to do.
 func New(cfg *config.Config, version string, log *zap.Logger) (_ *Service, err error) {
 	s := &Service{cfg: cfg, version: version, log: log, started: time.Now()}
+	s.systemd = supervise.New(supervise.Deps{Alive: s.alive, Summary: s.summary, Log: log})
 	defer func() {
 		if err != nil {
 			s.close()
@@ -217,6 +220,7 @@ func (s *Service) Run(ctx context.Context) error {
 		})
 	}
 	background.Go(func() error { s.keepHouse(hard); return nil })
+	background.Go(func() error { s.systemd.Run(hard); return nil })
 	if s.admin != nil {
 		background.Go(func() error {
 			err := s.admin.Serve(hard)
@@ -233,7 +237,9 @@ func (s *Service) Run(ctx context.Context) error {
 	if reloading {
 		patience = min(patience, reloadTimeout)
 		s.handOver.Store(true)
+		s.systemd.HandOver()
 	} else {
+		s.systemd.Stopping(patience + closeMargin)
 		s.log.Info("stopping: delivering what is in the journal", zap.Duration("for_at_most", patience))
 	}
 	_ = polling.Wait() // tailers return no error
@@ -268,14 +274,21 @@ var ErrReload = errors.New("the configuration is being reloaded")
 // does not finish is sent again, to sinks that know what they have.
 const reloadTimeout = 5 * time.Second
 
+// closeMargin is what a stop may take beside shutdown_timeout: the polls under way
+// end at once, and the last fsyncs of journal and state file take a slow disk
+// seconds.
+const closeMargin = 15 * time.Second
+
 // Reopen has the sinks that write files open them anew, after an external
 // rotation.
 func (s *Service) Reopen() {
-	for _, k := range s.sinks {
-		if k.reopen != nil {
-			k.reopen()
+	s.systemd.Reload(func() {
+		for _, k := range s.sinks {
+			if k.reopen != nil {
+				k.reopen()
+			}
 		}
-	}
+	})
 }
 
 // houseInterval is short enough for the journal's size to be noticed in time
@@ -291,6 +304,7 @@ func (s *Service) keepHouse(ctx context.Context) {
 		s.tidy()
 		s.mark(now)
 		s.takeSample(now)
+		s.systemd.Ready() // after the first round the start is over
 		if now := s.journal.Full(); now != full {
 			full = now
 			s.logFull(full)
