@@ -265,7 +265,9 @@ const (
 )
 
 func (t *Tailer) gap(reason string, from, to time.Time) {
-	t.deps.Tenant.metrics.gaps.WithLabelValues(t.deps.Tenant.Name(), t.deps.Stream.sources, reason).Inc()
+	for _, source := range t.deps.Stream.Sources() {
+		t.deps.Tenant.metrics.gaps.WithLabelValues(t.deps.Tenant.Name(), source, reason).Inc()
+	}
 	log, text := t.log.Info, "the tail may have left out entries; the sweep fetches them"
 	if t.deps.Stream.cfg.Mode == sweep.Off {
 		log, text = t.log.Warn, "the tail may have left out entries, and the sweep is off"

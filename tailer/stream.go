@@ -419,6 +419,9 @@ type Progress struct {
 	CompleteUntil time.Time
 	// Behind is the time that remains to be swept.
 	Behind time.Duration
+	// OldestMissing is the oldest time that remains to be swept, also of what a
+	// backfill asks for; the end of what has settled if nothing does.
+	OldestMissing time.Time
 	// Remaining is how long that may take at the pace so far; 0 if the sweep is not
 	// catching up or nothing is known yet.
 	Remaining time.Duration
@@ -436,6 +439,7 @@ func (s *Stream) Progress(now time.Time) Progress {
 		return p
 	}
 	p.CompleteUntil, p.Behind = s.plan.CompleteUntil(now), s.plan.Behind(now)
+	p.OldestMissing = s.plan.OldestMissing(now)
 	p.Remaining = s.catchUp.remaining(now)
 	p.Covered = s.covered.Intervals()
 	begin := s.start

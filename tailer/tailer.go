@@ -103,6 +103,7 @@ func New(cfg Config, deps Deps) *Tailer {
 		goesOn: t.goesOn, ident: newIdentifier(),
 	}
 	t.rewind()
+	deps.Tenant.metrics.addStream(deps.Stream)
 	return t
 }
 
