@@ -28,17 +28,18 @@ var layers = map[string][]string{
 // confined names libraries and the folders that alone may import them; "tests"
 // stands for test files and the suite in sinks/sinktest.
 var confined = map[string][]string{
-	"github.com/knadh/koanf":        {"cmd/internal/config"},
-	"go.etcd.io/bbolt":              {"checkpoint"},
-	"github.com/spf13/cobra":        {"cmd/aictail"},
-	"github.com/spf13/pflag":        {"cmd/aictail"},
-	"github.com/coreos/go-systemd":  {"cmd/internal/supervise"},
-	"github.com/elastic":            {"sinks/elasticsearch"},
-	"github.com/twmb/franz-go":      {"tests"},
-	"testing":                       {"tests"},
-	"github.com/google/go-cmp":      {"tests"},
-	"github.com/segmentio/kafka-go": {"sinks/kafka", "tests"},
-	"pgregory.net/rapid":            {"tests"},
+	"github.com/knadh/koanf":                 {"cmd/internal/config"},
+	"go.etcd.io/bbolt":                       {"checkpoint"},
+	"github.com/spf13/cobra":                 {"cmd/aictail"},
+	"github.com/spf13/pflag":                 {"cmd/aictail"},
+	"github.com/coreos/go-systemd":           {"cmd/internal/supervise"},
+	"github.com/elastic":                     {"sinks/elasticsearch"},
+	"github.com/prometheus/exporter-toolkit": {"cmd/internal/admin"},
+	"github.com/twmb/franz-go":               {"tests"},
+	"testing":                                {"tests"},
+	"github.com/google/go-cmp":               {"tests"},
+	"github.com/segmentio/kafka-go":          {"sinks/kafka", "tests"},
+	"pgregory.net/rapid":                     {"tests"},
 }
 
 // topLevel lists the folders that the project may have, besides dot folders.

@@ -3,6 +3,7 @@ package deploy_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -166,6 +167,32 @@ func TestChartPod(t *testing.T) {
 	longer := objects(t, render(t, "minimal", "--set", "shutdownTimeoutSeconds=60"))
 	if got := at(longer["StatefulSet"], "spec.template.spec.terminationGracePeriodSeconds"); got != 75 {
 		t.Errorf("with a shutdown of 60 s the pod gets %v", got)
+	}
+}
+
+// TestChartSecureAdmin: with a web configuration the program asks itself for its health.
+func TestChartSecureAdmin(t *testing.T) {
+	with := []string{"--set", "config.admin.web_config_file=/run/secrets/aictail/web.yaml", "--set", "podMonitor.enabled=true", "--set", "podMonitor.endpoint.scheme=HTTPS"}
+	all := objects(t, render(t, "minimal", with...))
+	for probe, want := range map[string]string{
+		"startupProbe":   "/usr/bin/aictail health --config /etc/aictail/aictail.yaml",
+		"livenessProbe":  "/usr/bin/aictail health --config /etc/aictail/aictail.yaml",
+		"readinessProbe": "/usr/bin/aictail health --config /etc/aictail/aictail.yaml --ready",
+	} {
+		container := "spec.template.spec.containers[0]." + probe
+		command, _ := at(all["StatefulSet"], container+".exec.command").([]any)
+		if got := strings.Trim(fmt.Sprint(command), "[]"); got != want || at(all["StatefulSet"], container+".httpGet") != nil || at(all["StatefulSet"], container+".periodSeconds") == nil {
+			t.Errorf("%s: %v, want %s", probe, at(all["StatefulSet"], container), want)
+		}
+	}
+	if got := at(all["PodMonitor"], "spec.podMetricsEndpoints[0].scheme"); got != "HTTPS" {
+		t.Errorf("Prometheus scrapes by %v", got)
+	}
+	config := at(all["ConfigMap"], "data").(object)["aictail.yaml"].(string)
+	for _, line := range []string{"listen: 0.0.0.0:9464\n", "web_config_file: /run/secrets/aictail/web.yaml\n"} {
+		if !strings.Contains(config, line) {
+			t.Errorf("not in the configuration: %s", line)
+		}
 	}
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -84,43 +83,6 @@ func loadCoverage(ctx context.Context, cfg *config.Config) ([]admin.Coverage, er
 		return strings.Compare(a.Tenant+"/"+a.Sources, b.Tenant+"/"+b.Sources)
 	})
 	return list, nil
-}
-
-// callAdmin sends a request to the running daemon.
-func callAdmin(ctx context.Context, cfg *config.Config, method, path string, body, out any) error {
-	if cfg.Admin.Listen == "" {
-		return errors.New("a daemon runs on this data_dir, and its admin server is off: set admin.listen, or stop the daemon first")
-	}
-	b, err := json.Marshal(body)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+cfg.Admin.Listen+path, strings.NewReader(string(b)))
-	if err != nil {
-		return err
-	}
-	req.Header.Set(admin.RequestHeader, "1")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return fmt.Errorf("ask the running daemon: %w", err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	answer, err := io.ReadAll(io.LimitReader(res.Body, 64<<20))
-	if err != nil {
-		return fmt.Errorf("ask the running daemon: %w", err)
-	}
-	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("the running daemon answers: %s", strings.TrimSpace(string(answer)))
-	}
-	if out == nil {
-		return nil
-	}
-	if err := json.Unmarshal(answer, out); err != nil {
-		return fmt.Errorf("ask the running daemon: %w; is admin.listen its address?", err)
-	}
-	return nil
 }
 
 func showCoverage(out io.Writer, list []admin.Coverage, now time.Time) {

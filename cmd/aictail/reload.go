@@ -87,7 +87,7 @@ func runUntilReload(ctx context.Context, s *service.Service, hangup <-chan os.Si
 func reread(path string, old *config.Config, log *zap.Logger) *config.Config {
 	next, err := config.Load(path, os.Environ())
 	if err == nil {
-		_, _, err = service.NewFilter(next, nil)
+		_, err = service.Check(next)
 		err = inFile(path, err)
 	}
 	if err == nil && next.DataDir != old.DataDir {

@@ -28,6 +28,8 @@ rotation.`,
 	}
 	path := configFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		// Before any secret is read.
+		exposed := keepMemoryPrivate()
 		cfg, err := config.Load(*path, os.Environ())
 		if err != nil {
 			return failed(err)
@@ -38,6 +40,9 @@ rotation.`,
 		}
 		for _, w := range cfg.Warnings {
 			log.Warn(w.String())
+		}
+		if exposed != nil {
+			log.Warn("a core file of this process would hold secrets: set its limit to 0", zap.Error(exposed))
 		}
 		ctx, stop := untilSignal(cmd.Context())
 		defer stop()

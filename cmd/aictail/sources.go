@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"aictail/cmd/internal/config"
-	"aictail/tailer/aic"
+	"aictail/cmd/internal/service"
 )
 
 func newSources() *cobra.Command {
@@ -45,10 +45,7 @@ default in the product.`,
 }
 
 func listSources(ctx context.Context, out io.Writer, name string, t config.Tenant) error {
-	client, err := aic.New(aic.Config{
-		URL: t.URL, Key: t.APIKey.Value(), Secret: t.APISecret.Value(),
-		UserAgent: "aictail/" + versionString(), Timeout: t.Poll.Timeout,
-	})
+	client, err := service.NewClient(t, versionString())
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ Exit codes: 0 valid, 1 not valid, 2 wrong usage.`,
 		if err != nil {
 			return failed(err)
 		}
-		_, doubtful, err := service.NewFilter(cfg, nil)
+		doubtful, err := service.Check(cfg)
 		if problems, ok := errors.AsType[*config.Problems](err); ok {
 			problems.File = *path
 			return &exitError{code: exitFailed, err: problems}

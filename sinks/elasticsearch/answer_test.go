@@ -132,7 +132,7 @@ func TestTopCause(t *testing.T) {
 		{`[]`, "", ""},
 	}
 	for _, tt := range tests {
-		if typ, reason := topCause([]byte(tt.text)); typ != tt.typ || reason != tt.reason {
+		if typ, reason := (&Sink{mask: newMask(Config{})}).topCause([]byte(tt.text)); typ != tt.typ || reason != tt.reason {
 			t.Errorf("%s: %q, %q", tt.text, typ, reason)
 		}
 	}

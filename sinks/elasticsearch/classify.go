@@ -161,7 +161,7 @@ const maxAfter = 5 * time.Minute
 
 // refusal explains an answer other than 200 to a whole request.
 func (s *Sink) refusal(status int, header http.Header, answer []byte) *sinks.Error {
-	typ, reason := topCause(answer)
+	typ, reason := s.topCause(answer)
 	err := fmt.Errorf("the server answered %d %s%s", status, http.StatusText(status), typ)
 	// What these are about is the request, not what is in it.
 	if reason != "" && (status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusNotFound) {
@@ -204,7 +204,7 @@ const maxReason = 500
 
 // topCause returns the type of an error answer, in a form to append, and its
 // reason; both are "" for what is not JSON, such as a page of a proxy.
-func topCause(answer []byte) (typ, reason string) {
+func (s *Sink) topCause(answer []byte) (typ, reason string) {
 	w, ok := errorOf(answer)
 	if !ok {
 		return "", ""
@@ -213,7 +213,7 @@ func topCause(answer []byte) (typ, reason string) {
 	if typeName.Match(t) {
 		typ = " (" + string(t) + ")"
 	}
-	return typ, plain(r)
+	return typ, plain([]byte(s.mask.Replace(string(r))))
 }
 
 // plain returns a reason that does not quote events, as text for a log.

@@ -148,7 +148,7 @@ func (s *Sink) exchange(ctx context.Context, events []aictail.Event, part []int)
 		}
 		v, why := judge(it)
 		if v != done {
-			outcomes = append(outcomes, outcome{n, v, why})
+			outcomes = append(outcomes, outcome{n, v, s.masked(why)})
 		} else if it.redirected {
 			redirected++
 		}

@@ -101,7 +101,7 @@ func (s *Sink) installPolicy(ctx context.Context, p product) (bool, error) {
 	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone, http.StatusNotImplemented:
 		if !s.told[path] {
 			s.told[path] = true
-			_, reason := topCause(a.body)
+			_, reason := s.topCause(a.body)
 			s.log.Info("the server takes no lifecycle policy; indices are kept until somebody deletes them",
 				zap.String("product", p.name), zap.Int("status", a.status), zap.String("reason", reason))
 		}
@@ -128,13 +128,13 @@ func (s *Sink) installTemplate(ctx context.Context, p product, hasPolicy bool) e
 	if a, err = s.putTemplate(ctx, p, path, hasPolicy); err != nil {
 		return err
 	}
-	if _, reason := topCause(a.body); a.status == http.StatusBadRequest && strings.Contains(reason, "[flattened]") {
+	if _, reason := s.topCause(a.body); a.status == http.StatusBadRequest && strings.Contains(reason, "[flattened]") {
 		// An OpenSearch that did not say so.
 		if a, err = s.putTemplate(ctx, openSearch(), path, false); err != nil {
 			return err
 		}
 	}
-	_, reason := topCause(a.body)
+	_, reason := s.topCause(a.body)
 	switch {
 	case a.status == http.StatusOK, a.status == http.StatusCreated:
 		s.log.Info("index template installed", zap.String("template", s.target.label()), zap.String("pattern", s.target.pattern()))
@@ -153,7 +153,7 @@ func (s *Sink) putTemplate(ctx context.Context, p product, path string, hasPolic
 // setupError is the error of a setup request. Its reason is about what setup sent,
 // so it is shown.
 func (s *Sink) setupError(what string, a reply, privilege string) *sinks.Error {
-	typ, reason := topCause(a.body)
+	typ, reason := s.topCause(a.body)
 	err := fmt.Errorf("install %s: the server answered %d%s: %s", what, a.status, typ, reason)
 	switch {
 	case passing(a.status):

@@ -110,6 +110,8 @@ type Sink struct {
 	target *target
 	log    *zap.Logger
 	now    func() time.Time
+	// mask takes the credentials out of what a server says.
+	mask *strings.Replacer
 
 	// client and transport are nil while the sink is closed.
 	client    *elastictransport.Client
@@ -131,7 +133,7 @@ var errNotOpen = errors.New("the elasticsearch sink is not open")
 // New checks the configuration and reads the files that it names; it reaches no
 // server. Its errors begin with the configuration key concerned.
 func New(cfg Config, deps Deps) (*Sink, error) {
-	s := &Sink{cfg: cfg, log: deps.Log, now: deps.Now, told: make(map[string]bool)}
+	s := &Sink{cfg: cfg, log: deps.Log, now: deps.Now, mask: newMask(cfg), told: make(map[string]bool)}
 	if s.log == nil {
 		s.log = zap.NewNop()
 	}

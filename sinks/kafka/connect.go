@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
@@ -17,6 +18,7 @@ import (
 	"github.com/segmentio/kafka-go/protocol/saslauthenticate"
 	"github.com/segmentio/kafka-go/protocol/saslhandshake"
 	"github.com/segmentio/kafka-go/sasl"
+	"github.com/segmentio/kafka-go/sasl/plain"
 
 	"aictail/sinks"
 )
@@ -155,7 +157,7 @@ func (c *connection) authenticate(ctx context.Context, mechanism sasl.Mechanism)
 		}
 		res := m.(*saslauthenticate.Response)
 		if res.ErrorCode != 0 {
-			return &authError{fmt.Errorf("%w: %s", kafkago.Error(res.ErrorCode), res.ErrorMessage)}
+			return &authError{fmt.Errorf("%w: %s", kafkago.Error(res.ErrorCode), withoutPassword(res.ErrorMessage, mechanism))}
 		}
 		if lifetime := time.Duration(res.SessionLifetimeMs) * time.Millisecond; lifetime > 0 {
 			// The broker cuts the connection at the end. Leave time for a request.
@@ -166,6 +168,15 @@ func (c *connection) authenticate(ctx context.Context, mechanism sasl.Mechanism)
 		}
 	}
 	return nil
+}
+
+// withoutPassword returns a broker's text without the password, which PLAIN shows to
+// the broker and the broker might repeat. SCRAM does not show it.
+func withoutPassword(text string, mechanism sasl.Mechanism) string {
+	if p, ok := mechanism.(plain.Mechanism); ok && p.Password != "" {
+		return strings.ReplaceAll(text, p.Password, "***")
+	}
+	return text
 }
 
 // errNotKafka is what frameGuard says of an answer that is none.

@@ -36,6 +36,8 @@ type Config struct {
 	// the body, including the time the caller takes between chunks of a page.
 	// 0 means 60 s, the server's own limit.
 	Timeout time.Duration
+	// TLS is for the client's own transport.
+	TLS TLS
 	// Transport sends the requests. nil means one of the client's own: HTTP/2
 	// where offered, proxies from the environment, TLS 1.2 at least.
 	Transport http.RoundTripper
@@ -94,7 +96,11 @@ func New(cfg Config) (*Client, error) {
 		userAgent: cfg.UserAgent,
 	}
 	if c.transport == nil {
-		c.transport = newTransport()
+		own := newTransport()
+		if own.TLSClientConfig, err = cfg.TLS.config(); err != nil {
+			return nil, err
+		}
+		c.transport = own
 	}
 	if c.timeout == 0 {
 		c.timeout = defaultTimeout

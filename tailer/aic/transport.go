@@ -30,7 +30,7 @@ func newTransport() *http.Transport {
 			Timeout:   10 * time.Second, // far below the request's, so that a dead address is told apart
 			KeepAlive: 30 * time.Second,
 		}).DialContext,
-		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12}, // New has that of Config.TLS
 		TLSHandshakeTimeout: 10 * time.Second,
 		ForceAttemptHTTP2:   true,
 		// A connection that a firewall dropped silently would cost every request
@@ -74,7 +74,7 @@ func (c *Client) get(ctx context.Context, path, query string, authorized bool) (
 		}
 		resp, err := c.transport.RoundTrip(req)
 		if err != nil {
-			return nil, fmt.Errorf("GET %s: %w", path, err)
+			return nil, fmt.Errorf("GET %s: %w", path, withHint(err))
 		}
 		location := resp.Header.Get("Location")
 		if !isRedirect(resp.StatusCode) || location == "" {

@@ -10,12 +10,15 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/prometheus/exporter-toolkit/web"
+	"go.uber.org/zap"
 )
 
 //go:embed status.html status.css status.js
@@ -27,6 +30,15 @@ type Check struct {
 	// Err returns nil if the condition holds, otherwise what is wrong. It must
 	// not block.
 	Err func() error
+}
+
+// Config is what the user sets.
+type Config struct {
+	// Address is host:port.
+	Address string
+	// WebConfigFile, in the form of Prometheus's exporters, has TLS and users; "" is
+	// neither. It is read again with every request.
+	WebConfigFile string
 }
 
 // Deps is what the program injects. Its functions are called concurrently.
@@ -42,6 +54,8 @@ type Deps struct {
 	// dead letters again. Both wait for the sink until their context ends.
 	Replay        func(context.Context, ReplayRequest) (ReplayResult, error)
 	ReplayLetters func(context.Context, LettersRequest) (LettersResult, error)
+	// Log takes warnings of connections that fail; nil: none.
+	Log *zap.Logger
 }
 
 // BackfillRequest is the body of a POST to /api/backfill.
@@ -60,15 +74,24 @@ const RequestHeader = "X-Aictail-Request"
 type Server struct {
 	listener net.Listener
 	http     *http.Server
+	log      webLog
+	// web is the web configuration as it was when the server was made: whether it
+	// speaks https does not change.
+	web  WebConfig
+	file string
 }
 
 // Listen binds the address. Serve answers on it.
-func Listen(address string, deps Deps) (*Server, error) {
+func Listen(cfg Config, deps Deps) (*Server, error) {
+	webConfig, err := ReadWebConfig(cfg.WebConfigFile)
+	if err != nil {
+		return nil, fmt.Errorf("admin.web_config_file: %w", err)
+	}
 	page, err := template.New("status.html").Funcs(funcs).ParseFS(files, "status.html")
 	if err != nil {
 		return nil, fmt.Errorf("parse the status page: %w", err)
 	}
-	l, err := net.Listen("tcp", address)
+	l, err := net.Listen("tcp", cfg.Address)
 	if err != nil {
 		return nil, fmt.Errorf("admin.listen: %w; choose another address or stop what uses this one", err)
 	}
@@ -106,8 +129,9 @@ func Listen(address string, deps Deps) (*Server, error) {
 	for _, name := range []string{"status.css", "status.js"} {
 		mux.HandleFunc("GET /"+name, func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, files, name) })
 	}
-	return &Server{listener: l, http: &http.Server{
-		Handler: mux,
+	log := newWebLog(deps.Log)
+	return &Server{listener: l, log: log, web: webConfig, file: cfg.WebConfigFile, http: &http.Server{
+		Handler: mux, ErrorLog: log.std(),
 		// Scrapes and people are local and quick; these bounds keep a stuck
 		// client from holding a connection for ever.
 		ReadHeaderTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
@@ -115,13 +139,13 @@ func Listen(address string, deps Deps) (*Server, error) {
 }
 
 // URL returns the address that the server is bound to.
-func (s *Server) URL() string { return "http://" + s.listener.Addr().String() + "/" }
+func (s *Server) URL() string { return s.web.Scheme() + "://" + s.listener.Addr().String() + "/" }
 
 // Serve answers until ctx ends.
 func (s *Server) Serve(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { _ = s.http.Close() })
 	defer stop()
-	if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+	if err := web.Serve(s.listener, s.http, &web.FlagConfig{WebConfigFile: &s.file}, slog.New(s.log)); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("admin server: %w", err)
 	}
 	return nil

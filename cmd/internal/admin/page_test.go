@@ -113,7 +113,7 @@ func TestPage(t *testing.T) {
 	status := healthy()
 	status.Sinks[0].Trouble = `<script>alert("x")</script>`
 	status.Judge()
-	server, err := Listen("127.0.0.1:0", Deps{
+	server, err := Listen(Config{Address: "127.0.0.1:0"}, Deps{
 		Gatherer: prometheus.NewRegistry(), Alive: func() error { return nil },
 		Status: func() (Status, error) { return status, nil },
 	})

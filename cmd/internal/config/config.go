@@ -21,8 +21,7 @@
 //
 // To add a key, add a field with a config tag to the struct it belongs to, and a
 // check to validate.go, validate_tenant.go, validate_filter.go or validate_sinks.go if it can be wrong. To add a type of sink, add a field
-// with a type tag to Sink. A field of type unsupported is a key of the design
-// that this version does not have.
+// with a type tag to Sink.
 package config
 
 import "time"
@@ -62,8 +61,10 @@ type Admin struct {
 	// Listen is host:port, or "" if the server is switched off. In the file that
 	// is "off": an empty text there is refused, because an unset variable must
 	// not take away the metrics that alerts depend on.
-	Listen string      `config:"listen"`
-	_      unsupported `config:"web_config_file"`
+	Listen string `config:"listen"`
+	// WebConfigFile, in the form of Prometheus's exporters, has TLS and users of the
+	// server; "" is neither.
+	WebConfigFile string `config:"web_config_file"`
 }
 
 // Tenant is one AIC environment.
@@ -76,6 +77,8 @@ type Tenant struct {
 	APIKeyFile    string `config:"api_key_file"`
 	APISecret     Secret `config:"api_secret"`
 	APISecretFile string `config:"api_secret_file"`
+	// TLS is for a tenant behind a proxy with certificates of its own.
+	TLS ClientTLS `config:"tls"`
 	// Sources has one entry for each tailer: a source, or several with a comma
 	// and no space between them. No source occurs twice. It is as it stands in
 	// the file; what is to be read follows from Discover and Entries.
@@ -297,7 +300,3 @@ type KafkaTLS struct {
 	KeyFile    string `config:"key_file"`
 	ServerName string `config:"server_name"`
 }
-
-// unsupported marks a key or a type of sink that the design has and this version
-// has not, so that the error says so instead of "unknown".
-type unsupported struct{}

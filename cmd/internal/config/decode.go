@@ -74,8 +74,6 @@ func (d *decoder) group(path string, raw any, out reflect.Value) {
 		switch {
 		case i < 0:
 			d.unknown(path, name, names(keys), tree)
-		case keys[i].unsupported():
-			d.addBroken(here, "not supported by this version of aictail; remove it")
 		case tree[name] != nil:
 			d.value(here, tree[name], targets[name], keys[i])
 		case isGroup(keys[i].typ):
@@ -104,9 +102,7 @@ func (d *decoder) unknown(path, name string, known []string, tree map[string]any
 func (d *decoder) variant(path string, raw any, variants []variant) (variant, bool) {
 	var supported []string
 	for _, v := range variants {
-		if !v.unsupported() {
-			supported = append(supported, v.name)
-		}
+		supported = append(supported, v.name)
 	}
 	list := strings.Join(supported, ", ")
 	here := below(path, "type")
@@ -122,8 +118,6 @@ func (d *decoder) variant(path string, raw any, variants []variant) (variant, bo
 		d.add(here, "missing; supported: %s", list)
 	case i < 0:
 		d.add(here, "unknown type%s; supported: %s", strings.TrimPrefix(d.got(here, name), ", got"), list)
-	case variants[i].unsupported():
-		d.add(here, "%s is not supported by this version; supported: %s", name, list)
 	default:
 		return variants[i], true
 	}

@@ -25,9 +25,7 @@ func (d *differ) add(path, format string, args ...any) {
 // group compares two structs of the same type.
 func (d *differ) group(path string, a, b reflect.Value) {
 	for _, k := range keysOf(a.Type()) {
-		if !k.unsupported() {
-			d.value(below(path, k.name), a.Field(k.index), b.Field(k.index))
-		}
+		d.value(below(path, k.name), a.Field(k.index), b.Field(k.index))
 	}
 	for _, v := range variantsOf(a.Type()) {
 		x, y := a.Field(v.index), b.Field(v.index)

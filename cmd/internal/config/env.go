@@ -43,11 +43,24 @@ func overrides(env map[string]string, file map[string]any, c *collector) map[str
 	o := &overlay{collector: c, file: file, tree: map[string]any{}}
 	_, inPod := env["KUBERNETES_SERVICE_HOST"]
 	for _, name := range slices.Sorted(maps.Keys(env)) {
-		if strings.HasPrefix(name, prefix) && !(inPod && isServiceLink(name)) {
+		if strings.HasPrefix(name, prefix) && !isForCommands(name) && !(inPod && isServiceLink(name)) {
 			o.place(name, env[name])
 		}
 	}
 	return o.tree
+}
+
+// The variables that say who the commands are that ask the running daemon. They set no
+// key: the daemon itself has no use for them.
+const (
+	EnvAdminUser     = prefix + "ADMIN_USER"
+	EnvAdminPassword = prefix + "ADMIN_PASSWORD"
+	EnvAdminCertFile = prefix + "ADMIN_CERT_FILE"
+	EnvAdminKeyFile  = prefix + "ADMIN_KEY_FILE"
+)
+
+func isForCommands(name string) bool {
+	return slices.Contains([]string{EnvAdminUser, EnvAdminPassword, EnvAdminCertFile, EnvAdminKeyFile}, name)
 }
 
 // isServiceLink says whether a variable is one of those that Kubernetes puts into
@@ -97,7 +110,7 @@ func (o *overlay) place(variable, value string) {
 	switch {
 	case isGroup(at):
 		o.add(variable, "leads to a group of keys: set them one by one, such as %s__%s", variable, strings.ToUpper(example(at)))
-	case rest != "" && at != reflect.TypeFor[unsupported]():
+	case rest != "":
 		o.add(variable, "leads below %s, which can only be set as a whole", strings.Join(path, "."))
 	default:
 		o.set(variable, value, path)

@@ -72,6 +72,7 @@ func readSecrets(cfg *Config, folder string, c *collector) {
 		f.read("api_key", &t.APIKey, c)
 		f = secretFile{key: below(path, "api_secret_file"), path: t.APISecretFile, folder: folder}
 		f.read("api_secret", &t.APISecret, c)
+		t.TLS.resolve(folder)
 		cfg.Tenants[name] = t
 	}
 	for name, sink := range cfg.Sinks {
@@ -86,6 +87,9 @@ func readSecrets(cfg *Config, folder string, c *collector) {
 		if k := sink.Kafka; k != nil {
 			k.readFiles(below("sinks", name), folder, c)
 		}
+	}
+	if web := &cfg.Admin.WebConfigFile; *web != "" {
+		*web = secretFile{folder: folder}.resolved(*web)
 	}
 	f := secretFile{key: "filter.hash_key_file", path: cfg.Filter.HashKeyFile, folder: folder}
 	f.readKeys(&cfg.Filter.HashKey, c)

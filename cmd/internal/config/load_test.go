@@ -357,7 +357,7 @@ func TestExample(t *testing.T) {
 		return regexp.MustCompile(prefix + k.name + `:`).Match(text)
 	}
 	eachKey("", reflect.TypeFor[Config](), func(path string, k key) {
-		if !k.unsupported() && !shown(path, k) {
+		if !shown(path, k) {
 			t.Errorf("%s is not in the example", path)
 		}
 	})
@@ -382,7 +382,7 @@ func eachKey(path string, t reflect.Type, fn func(path string, k key)) {
 // its own key would refuse.
 func TestKeysAreReadable(t *testing.T) {
 	eachKey("", reflect.TypeFor[Config](), func(path string, k key) {
-		if k.unsupported() || isGroup(k.typ) {
+		if isGroup(k.typ) {
 			return
 		}
 		d := &decoder{collector: newCollector()}
@@ -424,7 +424,7 @@ func TestDecoderReadsNumbers(t *testing.T) {
 
 func TestWarnings(t *testing.T) {
 	const text = `
-admin: {listen: "localhost:0"}
+admin: {listen: "0.0.0.0:0"}
 tenants:
   a: {url: https://one.example.com, api_key: k, api_secret: s, sources: [am-everything, "am-core,idm-core", ws-core], source_options: {am-core: {sweep: {mode: gaps}}}}
   b: {url: https://ONE.example.com/, api_key: k, api_secret: s, sources: [idm-everything, am-core, am-access], source_options: {idm-everything: {sweep: {mode: off}}}}
@@ -445,6 +445,7 @@ sinks:
 	}
 	want := []string{
 		"admin.listen: port 0 is a free port that differs at every start: give one that a monitoring system can find",
+		"admin.listen: everybody who reaches this address may see the status and have events sent again: let only your monitoring reach it, or set admin.web_config_file to have TLS and users",
 		"tenants.a.sources: am-core is read as part of am-everything; its own entry is left out",
 		"tenants.a.source_options.am-core: has no effect: am-core is read as part of am-everything; set it for that",
 		"tenants.b.sweep: off for idm-everything: what the tail leaves out, or what the tenant logs while aictail is down, is not fetched later",
@@ -583,6 +584,7 @@ func TestSecretsStayHidden(t *testing.T) {
 		"tenants: {prod: {source_options: {am-core: '${PROBE}', idm-core: {sweep: {mode: '${PROBE}'}}}}}",
 		"tenants: hunter2",
 		"log: hunter2",
+		"tenants: {prod: {tls: {cert_file: hunter2, key_file: [hunter2]}}}\nadmin: {web_config_file: [hunter2]}",
 		"sinks: {siem: {type: splunk_hec, token: hunter2}}",
 		"sinks: {siem: {type: splunk_hec, token: 'hunter2 hunter2', url: 'https://user:hunter2@host', urls: ['http://host/hunter2']}}",
 		"sinks: {siem: {type: splunk_hec, token_file: hunter2, token: hunter2, tls: {ca_file: [hunter2]}}}",
@@ -653,4 +655,26 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestTenantTLS: the files belong to the configuration file's folder.
+func TestTenantTLS(t *testing.T) {
+	dir := t.TempDir()
+	text := strings.Replace(minimal, "sources: [am-access]", "sources: [am-access]\n    tls: {ca_file: ca.pem, cert_file: /etc/c.pem, key_file: sub/k.pem, server_name: proxy}", 1) +
+		"admin: {web_config_file: web.yaml}\n"
+	cfg, err := parse(filepath.Join(dir, "x.yaml"), []byte(text), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := ClientTLS{CAFile: filepath.Join(dir, "ca.pem"), CertFile: "/etc/c.pem", KeyFile: filepath.Join(dir, "sub/k.pem"), ServerName: "proxy"}
+	if diff := cmp.Diff(want, cfg.Tenants["prod"].TLS); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if got := cfg.Admin.WebConfigFile; got != filepath.Join(dir, "web.yaml") {
+		t.Errorf("got the web configuration %s", got)
+	}
+	_, err = parse("x.yaml", []byte(strings.Replace(text, "key_file: sub/k.pem, ", "", 1)), nil)
+	if diff := cmp.Diff([]string{"tenants.prod.tls.key_file: missing beside cert_file: give the certificate's key"}, problemsOf(t, err)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
 }

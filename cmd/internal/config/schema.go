@@ -15,16 +15,12 @@ type key struct {
 	want, later []string
 }
 
-func (k key) unsupported() bool { return k.typ == reflect.TypeFor[unsupported]() }
-
 // variant is one of the types that a group with a key "type" can have.
 type variant struct {
 	name  string
-	typ   reflect.Type // what the pointer points to, or unsupported
+	typ   reflect.Type // what the pointer points to
 	index int
 }
-
-func (v variant) unsupported() bool { return v.typ == reflect.TypeFor[unsupported]() }
 
 // keysOf returns the keys of a struct, in the order of its fields.
 func keysOf(t reflect.Type) []key {
@@ -74,7 +70,7 @@ func isGroup(t reflect.Type) bool {
 	case reflect.Map:
 		return true
 	case reflect.Struct:
-		return t != reflect.TypeFor[Secret]() && t != reflect.TypeFor[unsupported]()
+		return t != reflect.TypeFor[Secret]()
 	}
 	return false
 }
@@ -82,9 +78,7 @@ func isGroup(t reflect.Type) bool {
 func names(keys []key) []string {
 	var out []string
 	for _, k := range keys {
-		if !k.unsupported() {
-			out = append(out, k.name)
-		}
+		out = append(out, k.name)
 	}
 	return out
 }

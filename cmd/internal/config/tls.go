@@ -2,7 +2,7 @@ package config
 
 import "path/filepath"
 
-// ClientTLS is whom a sink trusts and who it is itself. Empty is the system's
+// ClientTLS is whom a client trusts and who it is itself. Empty is the system's
 // authorities and no certificate of our own.
 type ClientTLS struct {
 	CAFile     string `config:"ca_file"`

@@ -114,6 +114,9 @@ func (v *validator) admin(a *Admin) {
 	if n == 0 {
 		v.warn(key, "port 0 is a free port that differs at every start: give one that a monitoring system can find")
 	}
+	if !isLoopback(host) && a.WebConfigFile == "" {
+		v.warn(key, "everybody who reaches this address may see the status and have events sent again: let only your monitoring reach it, or set admin.web_config_file to have TLS and users")
+	}
 }
 
 // url checks a tenant's address, which its key is sent to. It is not shown: it may

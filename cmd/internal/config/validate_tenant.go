@@ -13,6 +13,10 @@ func (v *validator) tenant(path string, t *Tenant) {
 	v.url(below(path, "url"), &t.URL)
 	v.secret(below(path, "api_key"), t.APIKey, t.APIKeyFile)
 	v.secret(below(path, "api_secret"), t.APISecret, t.APISecretFile)
+	v.clientTLS(below(path, "tls"), t.TLS)
+	if strings.HasPrefix(t.URL, "http://") && t.TLS != (ClientTLS{}) {
+		v.warn(below(path, "tls"), "has no effect, since url begins with http://")
+	}
 	v.sources(below(path, "sources"), t)
 	v.start(below(path, "start"), &t.Start)
 	v.queryFilter(below(path, "query_filter"), t.QueryFilter)

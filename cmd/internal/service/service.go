@@ -90,7 +90,11 @@ func New(cfg *config.Config, version string, log *zap.Logger) (_ *Service, err e
 	if s.chain, warnings, err = NewFilter(cfg, s.registry); err != nil {
 		return nil, err
 	}
-	for _, w := range warnings {
+	doubtful, err := checkWebConfig(cfg.Admin)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range append(warnings, doubtful...) {
 		log.Warn(w.String())
 	}
 	if s.state, err = checkpoint.Open(cfg.DataDir); err != nil {
@@ -114,9 +118,9 @@ func New(cfg *config.Config, version string, log *zap.Logger) (_ *Service, err e
 		return nil, err
 	}
 	if cfg.Admin.Listen != "" {
-		s.admin, err = admin.Listen(cfg.Admin.Listen, admin.Deps{
+		s.admin, err = admin.Listen(admin.Config{Address: cfg.Admin.Listen, WebConfigFile: cfg.Admin.WebConfigFile}, admin.Deps{
 			Gatherer: s.registry, Checks: s.checks(), Alive: s.alive, Status: s.Status, Backfill: s.Backfill,
-			Replay: s.Replay, ReplayLetters: s.ReplayLetters,
+			Replay: s.Replay, ReplayLetters: s.ReplayLetters, Log: log,
 		})
 	}
 	return s, err

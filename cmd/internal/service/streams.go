@@ -52,10 +52,7 @@ func (s *Service) buildTenants(saved map[string][]byte) error {
 	s.registry.MustRegister(progressCollector{s})
 	for _, name := range slices.Sorted(maps.Keys(s.cfg.Tenants)) {
 		c := s.cfg.Tenants[name]
-		client, err := aic.New(aic.Config{
-			URL: c.URL, Key: c.APIKey.Value(), Secret: c.APISecret.Value(),
-			UserAgent: "aictail/" + s.version, Timeout: c.Poll.Timeout,
-		})
+		client, err := NewClient(c, s.version)
 		if err != nil {
 			return fmt.Errorf("tenants.%s: %w", name, err)
 		}

@@ -50,6 +50,21 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 
 {{/*
+How the pod is asked for its health. With TLS or users the kubelet could not: the
+program then asks itself, with what env says of a user and a certificate.
+*/}}
+{{- define "aictail.probe" -}}
+{{- $root := index . 0 }}
+{{- if dig "admin" "web_config_file" "" $root.Values.config }}
+{{- $command := list "/usr/bin/aictail" "health" "--config" "/etc/aictail/aictail.yaml" }}
+{{- with index . 2 }}{{ $command = append $command . }}{{ end }}
+exec: {command: {{ toJson $command }}}
+{{- else }}
+httpGet: {path: {{ index . 1 }}, port: admin}
+{{- end }}
+{{- end }}
+
+{{/*
 Refuses secrets in the configuration. Not the schema: its errors show the value.
 */}}
 {{- define "aictail.refuseSecrets" -}}

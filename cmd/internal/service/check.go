@@ -1,0 +1,40 @@
+package service
+
+import (
+	"net"
+
+	"aictail/cmd/internal/admin"
+	"aictail/cmd/internal/config"
+)
+
+// Check finds what config.Load cannot, because it does not know the parts: what is
+// wrong with the rules of the filter or with the web configuration of the admin server
+// is returned as *config.Problems, what is doubtful as warnings. It reaches nobody.
+func Check(cfg *config.Config) ([]config.Problem, error) {
+	_, warnings, err := NewFilter(cfg, nil)
+	if err != nil {
+		return nil, err
+	}
+	doubtful, err := checkWebConfig(cfg.Admin)
+	return append(warnings, doubtful...), err
+}
+
+func checkWebConfig(a config.Admin) ([]config.Problem, error) {
+	const key = "admin.web_config_file"
+	if a.Listen == "" || a.WebConfigFile == "" {
+		return nil, nil
+	}
+	c, err := admin.ReadWebConfig(a.WebConfigFile)
+	if err != nil {
+		return nil, &config.Problems{File: "configuration", List: []config.Problem{{Key: key, Msg: err.Error()}}}
+	}
+	host, _, _ := net.SplitHostPort(a.Listen) // config.Load has checked it
+	switch local := host == "localhost" || net.ParseIP(host).IsLoopback(); {
+	case local:
+	case c.Users && !c.TLS:
+		return []config.Problem{{Key: key, Msg: "has users and no TLS: everybody on the way can read their passwords"}}, nil
+	case !c.Users && !c.ClientCertificates:
+		return []config.Problem{{Key: key, Msg: "has neither users nor client certificates: everybody who reaches admin.listen may see the status and have events sent again"}}, nil
+	}
+	return nil, nil
+}
