@@ -52,7 +52,11 @@ func (t *transport) connect(ctx context.Context, address string) (*connection, e
 	case err == nil:
 		return c, nil
 	case ctx.Err() != nil:
-		return nil, fmt.Errorf("%s: no connection in time: %w", address, ctx.Err())
+		cause := ctx.Err()
+		if _, handshake := errors.AsType[*tlsError](err); handshake {
+			cause = &tlsError{cause}
+		}
+		return nil, fmt.Errorf("%s: no connection in time: %w", address, cause)
 	}
 	return nil, fmt.Errorf("%s: %w", address, err)
 }
@@ -125,13 +129,16 @@ type authError struct{ err error }
 func (e *authError) Error() string { return "SASL: " + e.err.Error() }
 func (e *authError) Unwrap() error { return e.err }
 
+// errSASLCut is how some brokers refuse credentials.
+var errSASLCut = errors.New("the broker closed the connection in the middle of the SASL exchange")
+
 func (c *connection) authenticate(ctx context.Context, mechanism sasl.Mechanism) error {
 	m, err := c.conn.RoundTrip(&saslhandshake.Request{Mechanism: mechanism.Name()})
 	if err != nil {
 		return fmt.Errorf("SASL handshake: %w", err)
 	}
 	if res := m.(*saslhandshake.Response); res.ErrorCode != 0 {
-		return &authError{fmt.Errorf("%w: the broker offers %v", kafkago.Error(res.ErrorCode), res.Mechanisms)}
+		return &authError{fmt.Errorf("%w: the broker offers %v", &codeError{kafkago.Error(res.ErrorCode)}, res.Mechanisms)}
 	}
 	host, port, err := net.SplitHostPort(c.address)
 	if err != nil {
@@ -147,12 +154,15 @@ func (c *connection) authenticate(ctx context.Context, mechanism sasl.Mechanism)
 	}
 	for done := false; !done; {
 		m, err := c.conn.RoundTrip(&saslauthenticate.Request{AuthBytes: message})
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return errSASLCut
+		}
 		if err != nil {
 			return fmt.Errorf("SASL exchange: %w", err)
 		}
 		res := m.(*saslauthenticate.Response)
 		if res.ErrorCode != 0 {
-			return &authError{fmt.Errorf("%w: %s", kafkago.Error(res.ErrorCode), res.ErrorMessage)}
+			return &authError{&codeError{kafkago.Error(res.ErrorCode)}}
 		}
 		if lifetime := time.Duration(res.SessionLifetimeMs) * time.Millisecond; lifetime > 0 {
 			// The broker cuts the connection at the end. Leave time for a request.

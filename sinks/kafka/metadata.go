@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
@@ -128,7 +129,7 @@ func (t *topic) missing() bool {
 
 func (t *topic) explain(err error) *sinks.Error {
 	if errors.Is(err, kafkago.UnknownTopicOrPartition) {
-		return refused("topic %s does not exist: create it or set create_topics (%w)", t.name, kafkago.UnknownTopicOrPartition)
+		return refused("topic %s does not exist: create it or set create_topics (%w)", t.name, &codeError{kafkago.UnknownTopicOrPartition})
 	}
 	return classify("topic "+t.name, err)
 }
@@ -160,7 +161,12 @@ func (s *Sink) locate(ctx context.Context, topics []*topic) error {
 
 // create creates topics. Trouble with one stays with it.
 func (s *Sink) create(ctx context.Context, topics []*topic) error {
-	req := &kafkago.CreateTopicsRequest{Addr: kafkago.TCP(s.controller)}
+	// Any broker passes the request on, or names the controller.
+	to := s.controller
+	if to == "" && len(s.brokers) > 0 {
+		to = s.brokers[0]
+	}
+	req := &kafkago.CreateTopicsRequest{Addr: kafkago.TCP(to)}
 	for _, t := range topics {
 		req.Topics = append(req.Topics, kafkago.TopicConfig{
 			Topic: t.name, NumPartitions: s.cfg.CreateTopics.Partitions, ReplicationFactor: s.cfg.CreateTopics.Replication,
@@ -188,7 +194,7 @@ func (s *Sink) create(ctx context.Context, topics []*topic) error {
 		if err := s.refresh(ctx, created); err != nil {
 			return err
 		}
-		if !slices.ContainsFunc(created, func(t *topic) bool { return t.trouble != nil || slices.Contains(t.leaders, "") }) {
+		if !slices.ContainsFunc(created, func(t *topic) bool { return !s.usable(ctx, t) }) {
 			return nil
 		}
 		select {
@@ -203,6 +209,25 @@ func (s *Sink) create(ctx context.Context, topics []*topic) error {
 		}
 	}
 	return nil
+}
+
+// usable reports whether all partitions of a new topic have leaders that know of
+// it: brokers hear of it one after the other.
+func (s *Sink) usable(ctx context.Context, t *topic) bool {
+	if t.trouble != nil || slices.Contains(t.leaders, "") {
+		return false
+	}
+	var unready atomic.Bool
+	var list []*partition
+	for i := range t.leaders {
+		list = append(list, &partition{topic: t, id: int32(i)})
+	}
+	s.parallel(list, func(p *partition) {
+		if _, err := s.end(ctx, p); err != nil {
+			unready.Store(true)
+		}
+	})
+	return !unready.Load()
 }
 
 // leader returns the address of the partition's leader.

@@ -226,6 +226,10 @@ func TestLedgerForgets(t *testing.T) {
 	if !l.failed[6] || !l.has(7) || !l.has(8) || !l.has(9) || l.has(1) {
 		t.Error("want what was delivered behind the failed event to stay, and nothing before")
 	}
+	l.begin(newEvents(8, 1)) // a dead letter of the batch that is not done
+	if !l.failed[6] {
+		t.Error("an event that is known must not make others be forgotten")
+	}
 	l.begin(newEvents(20, 1))
 	l.commit()
 	if len(l.failed)+len(l.ahead) > 0 || l.expected != 0 {
