@@ -83,7 +83,7 @@
 // process was killed, or its connection cut, at that moment, and the broker was
 // slower with the old request than with four round trips on a new connection. No
 // client that does without Kafka's transactions can exclude it. To make it rare, a
-// stop of the daemon waits for answers (see grace). The other cases are named
+// stop of the daemon waits for answers (see stopGrace). The other cases are named
 // above: records that were removed, compacted or lost between the crash and the
 // restart, and a topic made anew at that moment.
 //

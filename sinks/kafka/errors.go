@@ -87,7 +87,7 @@ func codeOf(err error) (kafkago.Error, bool) {
 	return errors.AsType[kafkago.Error](err)
 }
 
-// notSent reports whether a request failed before anything of it was written.
+// notSent reports whether a request failed before all of it was written.
 func notSent(err error) bool {
 	_, ok := errors.AsType[*notSentError](err)
 	return ok

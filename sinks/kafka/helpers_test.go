@@ -104,7 +104,18 @@ func records(t testing.TB, c *kfake.Cluster, topics ...string) []*kgo.Record {
 // consume reads the topics from their first offset to their end.
 func consume(t testing.TB, addr string, topics ...string) []*kgo.Record {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	for range 3 { // the consumer's own waits after a broker's restart can be long
+		if all, ok := tryConsume(t, addr, topics...); ok {
+			return all
+		}
+	}
+	t.Fatal("the topics can't be read to their end")
+	return nil
+}
+
+func tryConsume(t testing.TB, addr string, topics ...string) ([]*kgo.Record, bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	client, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.FetchMaxWait(50*time.Millisecond), kgo.MetadataMinAge(10*time.Millisecond))
 	if err != nil {
@@ -127,8 +138,13 @@ func consume(t testing.TB, addr string, topics ...string) []*kgo.Record {
 	got := map[place][]*kgo.Record{}
 	for left > 0 {
 		fetches := client.PollFetches(ctx)
+		fetches.EachError(func(topic string, partition int32, err error) { t.Logf("read %s/%d: %v", topic, partition, err) })
 		if err := ctx.Err(); err != nil {
-			t.Fatalf("read the topics: %v, %d records are missing", err, left)
+			for at, offset := range end {
+				t.Logf("%v: %d of %d to %d", at, len(got[at]), from[at], offset)
+			}
+			t.Logf("read the topics: %v, %d records are missing", err, left)
+			return nil, false
 		}
 		fetches.EachRecord(func(r *kgo.Record) {
 			at := place{r.Topic, r.Partition}
@@ -143,7 +159,7 @@ func consume(t testing.TB, addr string, topics ...string) []*kgo.Record {
 	for _, at := range slices.SortedFunc(maps.Keys(end), place.compare) {
 		all = append(all, got[at]...)
 	}
-	return all
+	return all, true
 }
 
 type place struct {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -181,7 +182,7 @@ func (s *Sink) create(ctx context.Context, topics []*topic) error {
 		switch err := res.Errors[t.name]; {
 		case err == nil:
 			// What was known is about a topic of that name that is gone.
-			clear(t.partitions)
+			t.forget()
 			t.counted, t.readable = 0, false
 			created = append(created, t)
 		case errors.Is(err, kafkago.TopicAlreadyExists):
@@ -230,8 +231,9 @@ func (s *Sink) usable(ctx context.Context, t *topic) bool {
 	return !unready.Load()
 }
 
-// leader returns the address of the partition's leader.
-func (p *partition) leader() (string, *sinks.Error) {
+// leader returns the address of the partition's leader, unless that has just kept
+// somebody waiting in vain.
+func (s *Sink) leader(p *partition) (string, *sinks.Error) {
 	if p.topic.trouble != nil {
 		return "", p.topic.trouble
 	}
@@ -239,7 +241,44 @@ func (p *partition) leader() (string, *sinks.Error) {
 		p.stale = true
 		return "", retry("%s has no leader: bring its brokers back", p)
 	}
-	return p.topic.leaders[p.id], nil
+	leader := p.topic.leaders[p.id]
+	if s.silent.has(leader) {
+		p.stale = true
+		return "", retry("%s: its leader %s does not answer: check that broker", p, leader)
+	}
+	return leader, nil
+}
+
+// silent are the brokers that have let a request wait until its time was up. The
+// others of the same Send do not wait for them, too.
+type silent struct {
+	mu        sync.Mutex // guards addresses
+	addresses map[string]bool
+}
+
+func (s *silent) reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.addresses)
+}
+
+func (s *silent) has(address string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.addresses[address]
+}
+
+// note takes the error of a request to the broker.
+func (s *silent) note(address string, err error) {
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.addresses == nil {
+		s.addresses = make(map[string]bool)
+	}
+	s.addresses[address] = true
 }
 
 // String returns how the partition is called in errors.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -12,6 +13,7 @@ import (
 	kafkago "github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
 	"github.com/segmentio/kafka-go/protocol/listoffsets"
+	"github.com/segmentio/kafka-go/protocol/produce"
 	"go.uber.org/zap"
 
 	"aictail"
@@ -105,11 +107,11 @@ func (s *Sink) settleWide(list []*partition) error {
 		switch {
 		case p.doubt == nil:
 		case p.topic.missing():
-			clear(p.topic.partitions)
+			p.topic.forget()
 		case p.doubt.err.Kind == sinks.Refused:
 			s.log.Warn("a topic that events went to before the configuration was changed can't be read; if aictail was killed, its last batch may be in the new topics as well",
 				zap.String("topic", p.topic.name), zap.Error(p.doubt.err))
-			clear(p.topic.partitions)
+			p.topic.forget()
 		default:
 			return p.doubt.err
 		}
@@ -124,13 +126,19 @@ func (s *Sink) settleWide(list []*partition) error {
 func (s *Sink) readBack(ctx context.Context, p *partition) *sinks.Error {
 	d := p.doubt
 	if p.topic.trouble == nil && int(p.id) >= len(p.topic.leaders) && time.Since(d.since) > goneAfter {
+		d.abandon()
 		d.found = nil
 		p.known, p.saved = false, false
 		return nil
 	}
-	leader, trouble := p.leader()
+	leader, trouble := s.leader(p)
 	if trouble != nil {
 		return trouble
+	}
+	if d.pending != nil {
+		if done, err := s.await(ctx, p, leader); done || err != nil {
+			return err
+		}
 	}
 	target, err := s.target(ctx, p, leader)
 	if err != nil {
@@ -157,6 +165,50 @@ func (s *Sink) readBack(ctx context.Context, p *partition) *sinks.Error {
 	p.next, p.checked = d.from, time.Now()
 	return nil
 }
+
+// await waits for the answer to the request that the doubt is about, as long as
+// the broker that has it leads the partition. It reports true if the answer has
+// settled the doubt. After false without an error there will be no answer.
+func (s *Sink) await(ctx context.Context, p *partition, leader string) (bool, *sinks.Error) {
+	d := p.doubt
+	if d.pending.c.address != leader || time.Since(d.since) > s.giveUpAfter() {
+		// A broker that has lost its office can't bring the records about any more.
+		d.abandon()
+		return false, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout/4)
+	defer cancel()
+	m, err := s.transport.resume(ctx, d.pending)
+	if _, waits := errors.AsType[*pendingError](err); waits {
+		p.stale = true
+		s.silent.note(leader, err)
+		return false, classify(p.String(), err)
+	}
+	d.pending = nil
+	if err != nil {
+		return false, nil
+	}
+	res := m.(*produce.Response)
+	if len(res.Topics) != 1 || len(res.Topics[0].Partitions) != 1 {
+		return false, nil
+	}
+	answer := res.Topics[0].Partitions[0]
+	switch {
+	case answer.ErrorCode == 0:
+		p.acknowledged(answer.BaseOffset, len(d.suspects))
+		d.found = slices.Collect(maps.Keys(d.suspects))
+		return true, nil
+	case effectOf(kafkago.Error(answer.ErrorCode)) != unclear:
+		d.found = nil // they come again, and get the same answer
+		return true, nil
+	}
+	return false, nil
+}
+
+// giveUpAfter is how long a broker may stand still with a request before the
+// outcome is looked for in the log: by then something on the way has forgotten the
+// connection.
+func (s *Sink) giveUpAfter() time.Duration { return max(10*s.cfg.Timeout, 5*time.Minute) }
 
 // target returns the end of the leader's log. A request whose outcome is unclear
 // may have been appended and not be readable before the replicas have it; it has
@@ -203,6 +255,7 @@ func (s *Sink) readTo(ctx context.Context, p *partition, leader string, target i
 		}
 		if err != nil {
 			p.stale = true
+			s.silent.note(leader, err)
 			return classify("read back "+p.String(), err)
 		}
 		next, err := s.collect(res.Records, d)
@@ -336,7 +389,7 @@ func (s *Sink) findEnd(ctx context.Context, p *partition) *sinks.Error {
 	if p.topic.readable {
 		return nil
 	}
-	leader, trouble := p.leader()
+	leader, trouble := s.leader(p)
 	if trouble != nil {
 		return trouble
 	}
@@ -357,7 +410,7 @@ func (s *Sink) findEnd(ctx context.Context, p *partition) *sinks.Error {
 // end returns the offset behind the last record that all replicas in sync have.
 // What is before it is never taken back, short of an unclean election.
 func (s *Sink) end(ctx context.Context, p *partition) (int64, *sinks.Error) {
-	leader, trouble := p.leader()
+	leader, trouble := s.leader(p)
 	if trouble != nil {
 		return 0, trouble
 	}
@@ -378,6 +431,7 @@ func (s *Sink) offset(ctx context.Context, leader string, p *partition, q query)
 	offset, err := s.listOffset(ctx, leader, p, q)
 	if err != nil {
 		p.stale = true
+		s.silent.note(leader, err)
 		return 0, classify("find the end of "+p.String(), err)
 	}
 	return offset, nil

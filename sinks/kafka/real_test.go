@@ -31,10 +31,42 @@ func TestReal(t *testing.T) {
 	t.Run("secure", func(t *testing.T) { testRealSecure(t, b) })
 	t.Run("restart", func(t *testing.T) { testRealRestart(t, b) })
 	t.Run("kill", func(t *testing.T) { testRealKill(t, b) })
+	t.Run("pause", func(t *testing.T) { testRealPause(t, b) })
 }
 
-// testRealConformance breaks the broker by having it stand still: requests reach
-// its sockets, and it may act on them when it goes on.
+// breaker is a network that can be cut.
+type breaker struct {
+	mu    sync.Mutex // guards the rest
+	cut   bool
+	conns []net.Conn
+}
+
+func (b *breaker) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.cut {
+		conn.Close()
+		return nil, errors.New("the network is cut")
+	}
+	b.conns = append(b.conns, conn)
+	return conn, nil
+}
+
+func (b *breaker) set(cut bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.cut = cut
+	for _, conn := range b.conns {
+		conn.Close()
+	}
+	b.conns = nil
+}
+
+// testRealConformance breaks the way to the broker.
 func testRealConformance(t *testing.T, b *servers.Broker) {
 	run := 0
 	for _, c := range []struct {
@@ -56,14 +88,13 @@ func testRealConformance(t *testing.T, b *servers.Broker) {
 				for _, source := range []string{"am-access", "idm-core", "am-core", "idm-sync", "unknown"} {
 					topics = append(topics, prefix+"."+source)
 				}
-				paused := false
-				t.Cleanup(func() {
-					if paused {
-						b.Resume(t)
-					}
-				})
+				network := new(breaker)
 				return sinktest.Harness{
-					New: func(t testing.TB) sinks.Sink { return newSink(t, cfg) },
+					New: func(t testing.TB) sinks.Sink {
+						s := newSink(t, cfg)
+						s.transport.dial = network.dial
+						return s
+					},
 					Received: func(t testing.TB) [][]byte {
 						var values [][]byte
 						for _, r := range consume(t, b.Addr(), topics...) {
@@ -71,8 +102,8 @@ func testRealConformance(t *testing.T, b *servers.Broker) {
 						}
 						return values
 					},
-					Break:     func(t testing.TB) { b.Pause(t); paused = true },
-					Mend:      func(t testing.TB) { b.Resume(t); paused = false },
+					Break:     func(testing.TB) { network.set(true) },
+					Mend:      func(testing.TB) { network.set(false) },
 					Remembers: true, Unordered: c.unordered,
 				}
 			})
@@ -279,6 +310,39 @@ func testRealKill(t *testing.T, b *servers.Broker) {
 	}
 	t.Logf("%d events, %d requests of unclear outcome", position-1, unclear)
 	wantReal(t, b.Addr(), "kill", position-1)
+}
+
+// testRealPause has the broker stand still with requests in its sockets, which it
+// acts on when it goes on, long after they were given up.
+func testRealPause(t *testing.T, b *servers.Broker) {
+	b.CreateTopic(t, "pause", 6)
+	cfg := Config{Brokers: []string{b.Addr()}, Topic: "pause", Key: "/payload/n", Timeout: time.Second, MaxMessageBytes: 20_000}
+	d := new(stored)
+	s := opened(t, cfg, d)
+	s.transport.grace = 100 * time.Millisecond
+	const rounds, batch = 10, 600
+	deliverAll(t, s, newEvents(1, batch))
+	d.commit(s)
+	waited := 0
+	for round := 1; round < rounds; round++ {
+		events := newEvents(1+round*batch, batch)
+		b.Pause(t)
+		failed := sendOnce(t, s, events)
+		failed = sendOnce(t, s, failed)
+		for _, p := range s.topics["pause"].partitions {
+			if p.doubt != nil && p.doubt.pending != nil {
+				waited++
+			}
+		}
+		b.Resume(t)
+		deliverAll(t, s, failed)
+		d.commit(s)
+	}
+	if waited == 0 {
+		t.Error("no request was on its way: the test shows nothing")
+	}
+	t.Logf("%d requests were waited for", waited)
+	wantReal(t, b.Addr(), "pause", rounds*batch)
 }
 
 // tripwire closes hit when its connections have written so many bytes.

@@ -70,6 +70,7 @@ func (s *Sink) Send(ctx context.Context, events []aictail.Event) error {
 	b := &s.batch
 	b.start(events)
 	defer b.finish()
+	s.silent.reset()
 	s.ledger.begin(events)
 	if err := s.prepare(ctx, b); err != nil {
 		// Nothing has been sent.
