@@ -39,9 +39,9 @@ var codes = map[kafkago.Error]struct {
 	effect effect
 	remedy string
 }{
-	kafkago.MessageSizeTooLarge: {sinks.Poison, tooLarge, "raise max.message.bytes of the topic"},
-	kafkago.RecordListTooLarge:  {sinks.Poison, tooLarge, "raise segment.bytes of the topic"},
-	kafkago.InvalidMessageSize:  {sinks.Poison, tooLarge, "raise max.message.bytes of the topic"},
+	kafkago.MessageSizeTooLarge: {sinks.Split, tooLarge, "raise max.message.bytes of the topic"},
+	kafkago.RecordListTooLarge:  {sinks.Split, tooLarge, "raise segment.bytes of the topic"},
+	kafkago.InvalidMessageSize:  {sinks.Split, tooLarge, "raise max.message.bytes of the topic"},
 	kafkago.InvalidRecord:       {sinks.Poison, badRecord, "look for checks of records at the broker, such as schema validation"},
 	kafkago.InvalidTimestamp: {sinks.Poison, badRecord,
 		"the time of the event is out of the bounds of the topic: raise message.timestamp.before.max.ms and check the broker's clock"},

@@ -153,7 +153,7 @@ func testRealLimits(t *testing.T, b *servers.Broker) {
 	events := newEvents(1, 50)
 	events[20].Raw = []byte(`"` + strings.Repeat("x", 4000) + `"`)
 	err := send(t, sink("small", ""), events)
-	wantError(t, err, sinks.Poison, "max.message.bytes")
+	wantError(t, err, sinks.Split, "max.message.bytes")
 	if diff := cmp.Diff([]int{20}, failedOf(err)); diff != "" {
 		t.Errorf("small: failed (-want +got):\n%s", diff)
 	}

@@ -259,8 +259,8 @@ func (s *Sink) conclude(b *batch) error {
 			continue
 		}
 		failed = append(failed, sinks.Failure{Index: i, Kind: v.err.Kind, Err: v.err.Err})
-		if v.err.Kind != sinks.Poison {
-			s.ledger.failed[position] = true
+		if v.err.Kind == sinks.Retry || v.err.Kind == sinks.Refused {
+			s.ledger.failed[position] = true // the others become dead letters
 		}
 		if worst == nil || weight(v.err.Kind) > weight(worst.Kind) {
 			worst = v.err

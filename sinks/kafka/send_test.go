@@ -230,7 +230,7 @@ func TestTooLarge(t *testing.T) {
 	events := newEvents(1, 60)
 	events[30].Raw = []byte(`"` + strings.Repeat("x", 3000) + `"`)
 	err := send(t, s, events)
-	wantError(t, err, sinks.Poison, "max.message.bytes", "about 3")
+	wantError(t, err, sinks.Split, "max.message.bytes", "about 3")
 	if diff := cmp.Diff([]int{30}, failedOf(err)); diff != "" {
 		t.Errorf("failed (-want +got):\n%s", diff)
 	}

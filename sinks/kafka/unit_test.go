@@ -122,7 +122,7 @@ func TestKinds(t *testing.T) {
 		effect effect
 		says   string
 	}{
-		{kafkago.MessageSizeTooLarge, sinks.Poison, tooLarge, "max.message.bytes"},
+		{kafkago.MessageSizeTooLarge, sinks.Split, tooLarge, "max.message.bytes"},
 		{kafkago.InvalidRecord, sinks.Poison, badRecord, "schema"},
 		{kafkago.NotEnoughReplicas, sinks.Retry, nothing, "min.insync.replicas"},
 		{kafkago.NotEnoughReplicasAfterAppend, sinks.Retry, unclear, "min.insync.replicas"},
