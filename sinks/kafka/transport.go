@@ -105,7 +105,7 @@ func (t *transport) resume(ctx context.Context, p *pendingError) (protocol.Messa
 }
 
 // abandon gives up waiting.
-func (p *pendingError) abandon() { p.c.close() }
+func (e *pendingError) abandon() { e.c.close() }
 
 // outcome is how the use of a connection ended. intact: its context had not.
 type outcome struct {
