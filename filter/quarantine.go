@@ -1,11 +1,13 @@
 package filter
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"time"
 
 	"aictail"
+	"aictail/filter/query"
 	"aictail/filter/redact"
 )
 
@@ -14,6 +16,9 @@ type reason int
 
 const (
 	invalidJSON reason = iota
+	invalidUTF8
+	tooDeep
+	tooLarge
 	panicked
 	failed
 	numReasons
@@ -24,6 +29,12 @@ func (r reason) label() string {
 	switch r {
 	case invalidJSON:
 		return "invalid_json"
+	case invalidUTF8:
+		return "invalid_utf8"
+	case tooDeep:
+		return "too_deep"
+	case tooLarge:
+		return "too_large"
 	case panicked:
 		return "panic"
 	}
@@ -35,18 +46,34 @@ func (r reason) text() string {
 	switch r {
 	case invalidJSON:
 		return "invalid JSON"
+	case invalidUTF8:
+		return "invalid UTF-8"
+	case tooDeep:
+		return "nested too deeply"
+	case tooLarge:
+		return "too large"
 	case panicked:
-		return "a redaction rule crashed"
+		return "a filter rule crashed"
 	}
 	return "redaction failed"
 }
 
 func reasonOf(err error) reason {
-	if errors.Is(err, redact.ErrInvalid) {
+	switch {
+	case errors.Is(err, redact.ErrInvalid), errors.Is(err, query.ErrUnreadable):
 		return invalidJSON
+	case errors.Is(err, redact.ErrEncoding):
+		return invalidUTF8
+	case errors.Is(err, redact.ErrDepth):
+		return tooDeep
+	case errors.Is(err, redact.ErrSize):
+		return tooLarge
 	}
 	return failed
 }
+
+// withheld is how the notice begins that stands in a payload's place.
+const withheld = `"[aictail: withheld, could not be redacted: `
 
 // quarantine makes e structure only, appended to dst: what remains is what the
 // event itself knows, its source and time, and a notice in the payload's place.
@@ -55,7 +82,7 @@ func quarantine(dst []byte, e *aictail.Event, why reason) []byte {
 	start := len(dst)
 	dst = append(dst, `{"payload":`...)
 	payload := aictail.Span{Start: len(dst) - start}
-	dst = append(dst, `"[aictail: withheld, could not be redacted: `...)
+	dst = append(dst, withheld...)
 	dst = append(dst, why.text()...)
 	dst = append(dst, `]"`...)
 	payload.End = len(dst) - start
@@ -72,4 +99,9 @@ func quarantine(dst []byte, e *aictail.Event, why reason) []byte {
 	e.Type = "text/plain"
 	e.Raw, e.Payload = dst[start:len(dst):len(dst)], payload
 	return dst
+}
+
+// IsWithheld reports whether the event is one that could not be redacted.
+func IsWithheld(e *aictail.Event) bool {
+	return bytes.HasPrefix(e.PayloadBytes(), []byte(withheld))
 }

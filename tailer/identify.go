@@ -30,7 +30,8 @@ const idLen = 32
 // The debug sources (am-core, idm-core, ws-core) log objects of anybody's
 // making: a script that logs a user logs the user's _id, the same in every
 // entry. There an _id counts only if it has the form of the audit log's own.
-// Elsewhere it must at least not look like personal data: an id is not redacted.
+// Elsewhere it must at least be a long hexadecimal number: an id is not redacted, and
+// letters and digits alone may be a token or somebody's tax code.
 type identifier struct {
 	hash hash.Hash
 	sum  [sha256.Size]byte
@@ -114,20 +115,21 @@ func isAuditID(id []byte) bool {
 	return true
 }
 
-// isPlainID reports whether id is a technical name: up to 128 letters, digits,
-// dots, hyphens and underscores, and at least one letter.
+// isPlainID reports whether id is a UUID or another number of at least 32 hexadecimal
+// digits, with hyphens. Names, tokens and the numbers of people are shorter or have
+// other letters in them.
 func isPlainID(id []byte) bool {
-	letter := false
+	const least, most = 32, 128
+	digits := 0
 	for _, c := range id {
 		switch {
-		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z':
-			letter = true
-		case c >= '0' && c <= '9' || c == '.' || c == '-' || c == '_':
-		default:
+		case c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F':
+			digits++
+		case c != '-':
 			return false
 		}
 	}
-	return letter && len(id) <= 128
+	return digits >= least && len(id) <= most
 }
 
 // event makes the event that goes on from an entry.

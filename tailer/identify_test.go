@@ -34,7 +34,10 @@ func TestID(t *testing.T) {
 		want  string // "" for a hash
 	}{
 		"audit event":                        {withID(entry("am-access", `{}`, at), audit), audit},
-		"audit event without the usual id":   {withID(entry("am-access", `{}`, at), "abc"), "abc"},
+		"audit event without the usual id":   {withID(entry("am-access", `{}`, at), audit[:36]), audit[:36]},
+		"audit event with a name":            {withID(entry("am-access", `{}`, at), "bjensen"), ""},
+		"audit event with a token":           {withID(entry("idm-activity", `{}`, at), "AQIC5wM2LY4SfczvdY8RbZ7XKaQUKkN4V2Gpx1OkXO9c"), ""},
+		"audit event with a tax code":        {withID(entry("idm-activity", `{}`, at), "RSSMRA85T10A562S"), ""},
 		"audit event with a person's id":     {withID(entry("idm-activity", `{}`, at), "bjensen@example.com"), ""},
 		"audit event with a number":          {withID(entry("idm-activity", `{}`, at), "4111111111111111"), ""},
 		"audit event of an unknown source":   {withID(entry("", `{}`, at), audit), audit},

@@ -13,7 +13,6 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"aictail/cmd/internal/config"
-	"aictail/cmd/internal/service"
 )
 
 func newRun() *cobra.Command {
@@ -22,7 +21,9 @@ func newRun() *cobra.Command {
 		Short: "Run the daemon",
 		Long: `Run the daemon until SIGTERM or SIGINT. It then delivers what it has read, for
 shutdown_timeout at most; a second signal ends it at once, without loss. SIGHUP
-opens the files of file sinks anew, after an external rotation.`,
+reads the configuration again: if it is valid it takes effect as a whole, otherwise
+nothing of it does. It also opens the files of file sinks anew, after an external
+rotation.`,
 		Args: cobra.NoArgs,
 	}
 	path := configFlag(cmd)
@@ -38,14 +39,9 @@ opens the files of file sinks anew, after an external rotation.`,
 		for _, w := range cfg.Warnings {
 			log.Warn(w.String())
 		}
-		s, err := service.New(cfg, versionString(), log)
-		if err != nil {
-			return failed(err)
-		}
 		ctx, stop := untilSignal(cmd.Context())
 		defer stop()
-		go reopenOnHangup(ctx, s)
-		return failed(s.Run(ctx))
+		return failed(runReloading(ctx, *path, cfg, log))
 	}
 	return cmd
 }
@@ -65,21 +61,6 @@ func untilSignal(parent context.Context) (context.Context, context.CancelFunc) {
 		os.Exit(exitFailed)
 	}()
 	return ctx, cancel
-}
-
-// reopenOnHangup has the file sinks reopen their files on SIGHUP until ctx ends.
-func reopenOnHangup(ctx context.Context, s *service.Service) {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-hangup:
-			s.Reopen()
-		}
-	}
 }
 
 // newLogger returns the daemon's own log, one line per entry.

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"aictail/cmd/internal/config"
+	"aictail/cmd/internal/service"
 )
 
 func newValidate() *cobra.Command {
@@ -29,7 +30,15 @@ Exit codes: 0 valid, 1 not valid, 2 wrong usage.`,
 		if err != nil {
 			return failed(err)
 		}
-		for _, w := range cfg.Warnings {
+		_, doubtful, err := service.NewFilter(cfg, nil)
+		if problems, ok := errors.AsType[*config.Problems](err); ok {
+			problems.File = *path
+			return &exitError{code: exitFailed, err: problems}
+		}
+		if err != nil {
+			return failed(err)
+		}
+		for _, w := range append(cfg.Warnings, doubtful...) {
 			fmt.Fprintln(cmd.ErrOrStderr(), "warning:", w)
 		}
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is valid: %d tenant(s), %d sink(s)\n", *path, len(cfg.Tenants), len(cfg.Sinks))

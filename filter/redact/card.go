@@ -23,7 +23,7 @@ func findCard(t []byte, i, lo int) match {
 	}
 	n := digitRun(t, i)
 	if n >= minCardDigits && n <= maxCardDigits {
-		if endsCard(t, i+n) && isCard(t[i:i+n]) {
+		if endsCard(t, i+n) && isCard(t[i:i+n]) && !isSpan(t, i, lo) {
 			return match{start: i, end: i + n}
 		}
 		return match{}
@@ -31,7 +31,8 @@ func findCard(t []byte, i, lo int) match {
 	if n != 4 && n != 6 || i+n == len(t) {
 		return match{}
 	}
-	if second := digitRun(t, i+n+1); second != 4 && second != 6 && second != 13 {
+	_, width := gapAt(t, i+n)
+	if second := digitRun(t, i+n+width); second != 4 && second != 6 && second != 13 {
 		return match{} // nearly always: a year, a part of an id
 	}
 	for _, layout := range cardLayouts() {
@@ -40,6 +41,22 @@ func findCard(t []byte, i, lo int) match {
 		}
 	}
 	return match{}
+}
+
+// isSpan reports whether the number at t[i] is the span of a trace, as in Google's header
+// x-cloud-trace-context: 32 hexadecimal digits, a slash and up to 20 decimal ones.
+func isSpan(t []byte, i, lo int) bool {
+	const trace = 32
+	for _, width := range [...]int{1, 3} { // a slash or %2F
+		slash := i - width
+		if slash-trace < lo {
+			return false
+		}
+		if c, w := encodedAt(t, slash); c == '/' && w == width && backTo(t, slash, lo, trace, isHex) == slash-trace {
+			return true
+		}
+	}
+	return false
 }
 
 // groupedCard returns the end of a card number in the given groups at t[i], or 0.
@@ -51,12 +68,12 @@ func groupedCard(t []byte, i int, layout [5]int) int {
 			break
 		}
 		if k > 0 {
-			switch {
-			case i >= len(t), t[i] != ' ' && t[i] != '-' && t[i] != '+', k > 1 && t[i] != sep:
+			gap, width := gapAt(t, i)
+			if gap != ' ' && gap != '-' || k > 1 && gap != sep {
 				return 0
 			}
-			sep = t[i]
-			i++
+			sep = gap
+			i += width
 		}
 		if digitRun(t, i) != size {
 			return 0
@@ -137,19 +154,4 @@ func isIssued(digits []byte) bool {
 		return true
 	}
 	return false
-}
-
-// luhn checks the last digit (ISO/IEC 7812-1, annex B).
-func luhn(digits []byte) bool {
-	sum := 0
-	for k, c := range digits {
-		d := int(c - '0')
-		if (len(digits)-k)%2 == 0 {
-			if d *= 2; d > 9 {
-				d -= 9
-			}
-		}
-		sum += d
-	}
-	return sum%10 == 0
 }

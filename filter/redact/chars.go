@@ -1,5 +1,26 @@
 package redact
 
+import "encoding/binary"
+
+// isASCII reports whether all bytes are below 0x80. It is quicker than utf8.Valid, which
+// nearly every event would pass the same way.
+func isASCII(b []byte) bool {
+	const high = 0x8080808080808080
+	for len(b) >= 32 {
+		if (binary.NativeEndian.Uint64(b)|binary.NativeEndian.Uint64(b[8:])|
+			binary.NativeEndian.Uint64(b[16:])|binary.NativeEndian.Uint64(b[24:]))&high != 0 {
+			return false
+		}
+		b = b[32:]
+	}
+	for _, c := range b {
+		if c >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
 func isDigit(c byte) bool  { return c-'0' < 10 }
 func isLetter(c byte) bool { return (c|0x20)-'a' < 26 }
 func isAlnum(c byte) bool  { return isDigit(c) || isLetter(c) }
@@ -41,6 +62,22 @@ func encodedAt(t []byte, i int) (c byte, width int) {
 		}
 	}
 	return t[i], 1
+}
+
+// gapAt returns what separates the groups of a number at t[i] and its length: a space
+// (which forms write as +), a hyphen or a dot, or an escape of one of these; 0 if there
+// is none.
+func gapAt(t []byte, i int) (c byte, width int) {
+	if i >= len(t) {
+		return 0, 0
+	}
+	switch c, width = encodedAt(t, i); {
+	case c == ' ', c == '+' && width == 1:
+		return ' ', width
+	case c == '-', c == '.':
+		return c, width
+	}
+	return 0, 0
 }
 
 // startsWord reports whether a word or number begins at t[i]: at the edge of

@@ -47,16 +47,22 @@ func redactPayload(t testing.TB, preset, payload string) string {
 	return string(span.Of([]byte(out)))
 }
 
-// redactEvent redacts raw and checks what must hold for every event.
+// redactEvent redacts raw by a preset and checks what must hold for every event.
 func redactEvent(t testing.TB, preset, raw string) (string, aictail.Span) {
 	t.Helper()
-	set, err := New(preset)
+	set, err := newPreset(preset)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return redactBy(t, set, "", raw)
+}
+
+// redactBy redacts raw and checks what must hold for every event.
+func redactBy(t testing.TB, set *Set, source, raw string) (string, aictail.Span) {
+	t.Helper()
 	r := set.NewRedactor()
 	before := "before"
-	out, span, err := r.Append([]byte(before), []byte(raw), payloadSpan(t, []byte(raw)))
+	out, span, err := r.Append([]byte(before), []byte(raw), payloadSpan(t, []byte(raw)), source)
 	if err != nil {
 		t.Fatalf("redact %s: %v", raw, err)
 	}
@@ -73,7 +79,7 @@ func redactEvent(t testing.TB, preset, raw string) (string, aictail.Span) {
 	if got := payloadSpan(t, out); got != span {
 		t.Fatalf("payload of %s is at %v, not %v", out, got, span)
 	}
-	again, _, err := r.Append(nil, out, span)
+	again, _, err := r.Append(nil, out, span, source)
 	if err != nil || len(again) > 0 {
 		t.Fatalf("redacting it again: %v\n from %s\n   to %s", err, out, again)
 	}
@@ -103,6 +109,14 @@ func payloadSpan(t testing.TB, raw []byte) aictail.Span {
 		}
 	}
 	return span
+}
+
+// newPreset compiles a preset alone.
+func newPreset(name string) (*Set, error) {
+	if name == "" {
+		return New(Config{})
+	}
+	return New(Config{Rules: []Rule{{Preset: name}}})
 }
 
 func quoted(t testing.TB, text string) string {

@@ -1,7 +1,5 @@
 package redact
 
-import "bytes"
-
 // nameKind says how to treat the value that a name announces in free text. In
 // JSON every kind but notSecret loses its value.
 type nameKind int
@@ -52,37 +50,45 @@ func secretName(name []byte) nameKind {
 	return foldedName(folded[at:])
 }
 
-// endsLikeSecret is a quick test on the last two letters of a name, which most
-// keys of log events fail.
+// endsLikeSecret is a quick test on the last three letters of a name, which most keys of
+// log events fail. A separator may stand before the last two.
 func endsLikeSecret(name []byte) bool {
-	a, b := name[len(name)-2]|0x20, name[len(name)-1]|0x20
+	n := len(name)
+	before, a, b := name[n-3]|0x20, name[n-2]|0x20, name[n-1]|0x20
+	ends := ""
 	switch b {
 	case 'd':
-		return a == 'r' || a == 'w' || a == 'i'
+		ends = "ord swd pwd nid"
 	case 'e':
-		return a == 's' || a == 'd' || a == 'i' || a == 'l'
+		ends = "nse ase ode kie dle"
 	case 't':
-		return a == 'e' || a == 'n' || a == 'w'
+		ends = "ret int jwt"
 	case 'n':
-		return a == 'e' || a == 'o' || a == 'i'
+		ends = "ken ion pin"
 	case 's':
-		return a == 'd' || a == 't' || a == 'n' || a == 'l' || a == 'e' || a == 's' || a == 'y'
+		ends = "rds ets ens als ies ass eys"
 	case 'y':
-		return a == 'e'
+		ends = "key"
 	case 'r':
-		return a == 'e'
+		ends = "rer ier"
 	case 'l':
-		return a == 'a'
+		ends = "ial"
 	case 'p':
-		return a == 't'
+		ends = "otp"
 	case 'o':
-		return a == 'r'
+		ends = "pro"
 	case 'h':
-		return a == 's'
+		ends = "ash"
 	case 'v':
-		return a == 'v'
+		ends = "cvv"
 	case 'c':
-		return a == 'v'
+		ends = "cvc"
+	}
+	separated := isSeparator(name[n-3])
+	for k := 0; k+2 < len(ends); k += 4 {
+		if ends[k+1] == a && (ends[k] == before || separated) {
+			return true
+		}
 	}
 	return false
 }
@@ -97,7 +103,7 @@ func foldedName(name []byte) nameKind {
 	case "code":
 		return code
 	case "pass", "otp", "totp", "hotp", "pin", "cvv", "cvc",
-		"tokens", "idtokenhint", "bearer", "jwt", "sessionjwt", "sessionhandle", "jsessionid",
+		"tokens", "idtokenhint", "bearer", "jwt", "sessionjwt", "sessionhandle", "sessionid", "jsessionid",
 		"iplanetdirectorypro", "credential", "credentials", "assertion", "clientassertion",
 		"samlassertion", "samlresponse", "codeverifier", "devicecode", "usercode",
 		"authorizationcode", "authcode", "verificationcode":
@@ -157,28 +163,6 @@ func isPairValue(key []byte) bool {
 func isSecretKey(key []byte) bool {
 	kind := secretName(key)
 	return kind != notSecret && kind != code
-}
-
-// namesSecret reports whether the value of a pair's name names a secret: the
-// last step of what may be a JSON pointer, "/password".
-func namesSecret(value []byte) bool {
-	if k := bytes.LastIndexByte(value, '/'); k >= 0 {
-		value = value[k+1:]
-	}
-	return isSecretKey(value)
-}
-
-// isMarker reports whether t[i:] begins with a marker, and where it ends.
-func isMarker(t []byte, i int) (end int, ok bool) {
-	if !hasAt(t, i, "[redacted:") {
-		return 0, false
-	}
-	for _, m := range [...]string{markerSecret, markerToken, markerJWT, markerEmail, markerPhone, markerCard} {
-		if hasAt(t, i, m) {
-			return i + len(m), true
-		}
-	}
-	return 0, false
 }
 
 // isNothing reports whether a value says that there is none, or was masked by

@@ -19,7 +19,7 @@ func findPhone(t []byte, i, lo int) match {
 		return americanPhone(t, i, lo)
 	}
 	c, width := encodedAt(t, i)
-	if c != '+' || !startsWord(t, i, lo) {
+	if c != '+' || !startsWord(t, i, lo) || isFormSpace(t, i, lo) {
 		return match{}
 	}
 	first := i + width
@@ -33,10 +33,22 @@ func findPhone(t []byte, i, lo int) match {
 	if t[first] == '1' && d.digits != americanDigits {
 		return match{}
 	}
-	if d.digits < minPhoneDigits || d.end < len(t) && (isAlnum(t[d.end]) || t[d.end] == '_') {
+	if d.digits < minPhoneDigits || d.end < len(t) && (isAlnum(t[d.end]) || t[d.end] == '_') || isUnassigned(t, first) {
 		return match{}
 	}
 	return match{start: i, end: d.end}
+}
+
+// isUnassigned reports whether the digits at t[i] begin with the country code 999, which
+// no country has: what tokenisePhone makes.
+func isUnassigned(t []byte, i int) bool {
+	for range 3 {
+		if i += phoneSeparator(t, i); i >= len(t) || t[i] != '9' {
+			return false
+		}
+		i++
+	}
+	return true
 }
 
 // dialled is a sequence of digits in groups.
@@ -78,18 +90,30 @@ func dial(t []byte, i int) dialled {
 // phoneSeparator returns the length of the separator at t[i]: one of space,
 // hyphen, dot and slash, or a parenthesis with at most one of these on each side.
 func phoneSeparator(t []byte, i int) int {
-	n := 0
-	one := func() {
-		if i+n < len(t) && (t[i+n] == ' ' || t[i+n] == '-' || t[i+n] == '.' || t[i+n] == '/') {
-			n++
-		}
-	}
-	one()
-	if i+n < len(t) && (t[i+n] == '(' || t[i+n] == ')') {
-		n++
-		one()
+	n := phoneGap(t, i)
+	if c, width := charAt(t, i+n); c == '(' || c == ')' {
+		n += width
+		n += phoneGap(t, i+n)
 	}
 	return n
+}
+
+func phoneGap(t []byte, i int) int {
+	if _, width := gapAt(t, i); width > 0 {
+		return width
+	}
+	if c, width := charAt(t, i); c == '/' {
+		return width
+	}
+	return 0
+}
+
+// charAt is encodedAt that returns 0 at the end of the text.
+func charAt(t []byte, i int) (c byte, width int) {
+	if i >= len(t) {
+		return 0, 0
+	}
+	return encodedAt(t, i)
 }
 
 // startsTime reports whether the n digits at t[i] begin a date (2022-12-05) or
@@ -121,7 +145,7 @@ func zeroPhone(t []byte, i, lo int) match {
 		return match{}
 	}
 	d := dial(t, first)
-	if d.digits < minPhoneDigits || d.groups < 2 || d.longest < 3 || d.more || !endsPhone(t, d.end) {
+	if d.digits < minPhoneDigits || d.groups < 2 || d.longest < 3 || d.more || !endsPhone(t, d.end) || isUnassigned(t, first) {
 		return match{}
 	}
 	return match{start: i, end: d.end}
@@ -130,35 +154,56 @@ func zeroPhone(t []byte, i, lo int) match {
 // americanPhone looks for ten digits in the North American form, with or
 // without the country code 1, at the area code.
 func americanPhone(t []byte, i, lo int) match {
-	if digitRun(t, i) != 3 || t[i] < '2' || i+3 >= len(t) {
+	if digitRun(t, i) != 3 || t[i] < '2' {
 		return match{}
 	}
-	start, next, sep := i, i+4, t[i+3]
+	start, next := i, i+3
+	sep, width := charAt(t, next)
+	next += width
 	if sep == ')' {
-		if i == lo || t[i-1] != '(' {
+		if start = openingParenthesis(t, i, lo); start < 0 {
 			return match{}
 		}
-		start--
-		if next < len(t) && (t[next] == ' ' || t[next] == '-' || t[next] == '.') {
-			next++
-		}
+		_, width = gapAt(t, next)
+		next += width
 	} else if sep != '-' && sep != '.' {
 		return match{} // three numbers with spaces between them are too common
 	}
-	if digitRun(t, next) != 3 || t[next] < '2' || digitRun(t, next+4) != 4 {
+	if digitRun(t, next) != 3 || t[next] < '2' {
 		return match{}
 	}
-	if s := t[next+3]; sep == ')' && s != '-' && s != '.' && s != ' ' || sep != ')' && s != sep {
+	gap, width := gapAt(t, next+3)
+	last := next + 3 + width
+	if digitRun(t, last) != 4 || sep == ')' && gap == 0 || sep != ')' && gap != sep {
 		return match{}
 	}
 	if k := start - 2; k >= lo && t[k] == '1' && (t[k+1] == '-' || t[k+1] == '.' || t[k+1] == ' ') && standsAlone(t, k, lo) {
 		start = k
 	}
-	end := next + 8
-	if !standsAlone(t, start, lo) || !endsPhone(t, end) {
+	if !standsAlone(t, start, lo) || !endsPhone(t, last+4) {
 		return match{}
 	}
-	return match{start: start, end: end}
+	return match{start: start, end: last + 4}
+}
+
+// openingParenthesis returns where the parenthesis just before t[i] begins, which may be
+// escaped, or -1.
+func openingParenthesis(t []byte, i, lo int) int {
+	for _, width := range [...]int{1, 3, 6} {
+		if i-width >= lo {
+			if c, w := encodedAt(t, i-width); c == '(' && w == width {
+				return i - width
+			}
+		}
+	}
+	return -1
+}
+
+// isFormSpace reports whether the plus sign at t[i] is a space in a form: what is before
+// it is an escaped character after which a space is usual.
+func isFormSpace(t []byte, i, lo int) bool {
+	c, ok := percentAt(t, i-3)
+	return ok && i-3 >= lo && t[i] == '+' && (c == ':' || c == ',' || c == ';')
 }
 
 // standsAlone reports whether nothing before t[i] makes it a part of an id, an
@@ -167,7 +212,10 @@ func standsAlone(t []byte, i, lo int) bool {
 	if !startsWord(t, i, lo) {
 		return false
 	}
-	return i == lo || t[i-1] != '-' && t[i-1] != '.' && t[i-1] != '_' && t[i-1] != '+'
+	if i == lo || t[i-1] != '-' && t[i-1] != '.' && t[i-1] != '_' && t[i-1] != '+' {
+		return true
+	}
+	return t[i-1] == '+' && i-1 > lo && (isLetter(t[i-2]) || isFormSpace(t, i-1, lo))
 }
 
 // endsPhone reports whether nothing at t[i] makes the number before it a part of

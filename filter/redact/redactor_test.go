@@ -25,34 +25,31 @@ func TestPresets(t *testing.T) {
 			t.Errorf("preset %q\n  got %s\n want %s", preset, got, want)
 		}
 	}
-	if set, err := New(PresetOff); set != nil || err != nil {
+	if set, err := newPreset(PresetOff); set != nil || err != nil {
 		t.Errorf("off: %v, %v", set, err)
 	}
-	if _, err := New("sectets"); err == nil || !strings.Contains(err.Error(), `"sectets"`) {
+	if _, err := newPreset("sectets"); err == nil || !strings.Contains(err.Error(), `"sectets"`) {
 		t.Errorf("misspelt preset: %v", err)
 	}
 }
 
 // TestTable holds the table to what the rest of the package assumes.
 func TestTable(t *testing.T) {
-	rules := table()
-	if len(rules) > maxRules {
-		t.Errorf("%d rules, but counts for %d", len(rules), maxRules)
-	}
-	if rules[ruleSecretKey].name != "secret_key" || rules[ruleSecretText].name != "secret_text" {
-		t.Error("the constants for rules do not fit the table")
+	detectors := table()
+	if detectors[detectSecretKey].name != "secret_key" || detectors[detectSecretText].name != "secret_text" {
+		t.Error("the constants for detectors do not fit the table")
 	}
 	seen := map[string]bool{}
-	for _, r := range rules {
-		if end, ok := isMarker([]byte(r.marker), 0); !ok || end != len(r.marker) {
-			t.Errorf("%s: %s is not recognised as a marker", r.name, r.marker)
+	for _, d := range detectors {
+		if !isWholeMarker([]byte(d.marker)) {
+			t.Errorf("%s: %s is not recognised as a marker", d.name, d.marker)
 		}
-		if seen[r.name] {
-			t.Errorf("%s is there twice", r.name)
+		if seen[d.name] {
+			t.Errorf("%s is there twice", d.name)
 		}
-		seen[r.name] = true
-		if got := redactText(t, PresetDefault, r.marker); got != r.marker {
-			t.Errorf("marker %s becomes %s", r.marker, got)
+		seen[d.name] = true
+		if got := redactText(t, PresetGDPR, d.marker); got != d.marker {
+			t.Errorf("marker %s becomes %s", d.marker, got)
 		}
 	}
 }
@@ -74,17 +71,16 @@ func TestEnvelope(t *testing.T) {
 
 func TestEscapes(t *testing.T) {
 	for payload, want := range map[string]string{
-		`"bob\u0040example.com"`:                       `"[redacted:email]"`,
-		`"a\/b\/bob@example.com\/c"`:                   `"a/b/[redacted:email]/c"`,
-		`"say \"hi\"\n\tto bob@example.com\u0001\\"`:   `"say \"hi\"\n\tto [redacted:email]\u0001\\"`,
-		`"\ud83d\ude00 bob@example.com"`:               `"😀 [redacted:email]"`,
-		`"\ud83d bob@example.com \udfff\ud83d"`:        `"\ud83d [redacted:email] \udfff\ud83d"`,
-		`"\b\f\r\u2028bob@example.com"`:                "\"\\u0008\\u000c\\r[redacted:email]\"", // U+2028 counts as a letter
-		`"nothing \ud83d\u0041\/ here"`:                `"nothing \ud83d\u0041\/ here"`,
-		"\"\xff\xfe bob@example.com \\u0041\xed\xa0\"": "\"\xff\xfe [redacted:email] A\xed\xa0\"",
-		`"\\"`:     `"\\"`,
-		`"\\\" @"`: `"\\\" @"`,
-		`"\u0065yJhbGciOiJub25lIn0.eyJzdWIiOiJi"`: `"[redacted:jwt]"`,
+		`"bob\u0040example.com"`:                     `"[redacted:email]"`,
+		`"a\/b\/bob@example.com\/c"`:                 `"a/b/[redacted:email]/c"`,
+		`"say \"hi\"\n\tto bob@example.com\u0001\\"`: `"say \"hi\"\n\tto [redacted:email]\u0001\\"`,
+		`"\ud83d\ude00 bob@example.com"`:             `"😀 [redacted:email]"`,
+		`"\ud83d bob@example.com \udfff\ud83d"`:      `"\ud83d [redacted:email] \udfff\ud83d"`,
+		`"\b\f\r\u2028bob@example.com"`:              "\"\\u0008\\u000c\\r[redacted:email]\"", // U+2028 counts as a letter
+		`"nothing \ud83d\u0041\/ here"`:              `"nothing \ud83d\u0041\/ here"`,
+		`"\\"`:                                       `"\\"`,
+		`"\\\" @"`:                                   `"\\\" @"`,
+		`"\u0065yJhbGciOiJub25lIn0.eyJzdWIiOiJi"`:    `"[redacted:jwt]"`,
 	} {
 		if got := redactPayload(t, PresetDefault, payload); got != want {
 			t.Errorf("%s\n  got %s\n want %s", payload, got, want)
@@ -93,7 +89,7 @@ func TestEscapes(t *testing.T) {
 }
 
 func TestInvalid(t *testing.T) {
-	set, err := New(PresetDefault)
+	set, err := newPreset(PresetDefault)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +101,7 @@ func TestInvalid(t *testing.T) {
 		`{"payload":"bob@example.com","x":tru}`,
 	} {
 		dst := []byte("before")
-		out, _, err := r.Append(dst, []byte(raw), aictail.Span{})
+		out, _, err := r.Append(dst, []byte(raw), aictail.Span{}, "")
 		if !errors.Is(err, ErrInvalid) || string(out) != "before" {
 			t.Errorf("%s: %v, %s", raw, err, out)
 		}
@@ -115,20 +111,20 @@ func TestInvalid(t *testing.T) {
 			t.Errorf("rule %d counted %d in events that were refused", k, n)
 		}
 	}
-	if _, _, err := r.Append(nil, []byte(`{}`), aictail.Span{Start: 1, End: 3}); err == nil {
+	if _, _, err := r.Append(nil, []byte(`{}`), aictail.Span{Start: 1, End: 3}, ""); err == nil {
 		t.Error("a payload outside the event was accepted")
 	}
 }
 
 func TestCounts(t *testing.T) {
-	set, err := New(PresetDefault)
+	set, err := newPreset(PresetDefault)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := set.NewRedactor()
 	raw := []byte(`{"payload":{"password":"x","m":"a@example.com b@example.com ` + signedToken + ` password=x"},"c":4111111111111111}`)
 	for range 2 {
-		if _, _, err := r.Append(nil, raw, aictail.Span{}); err != nil {
+		if _, _, err := r.Append(nil, raw, aictail.Span{}, ""); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -144,30 +140,44 @@ func TestCounts(t *testing.T) {
 	}
 }
 
-// TestDepth makes sure that nothing is recursive.
+// TestDepth: what is nested too deeply is refused, wherever it stands.
 func TestDepth(t *testing.T) {
-	const depth = 200_000
-	deep := strings.Repeat(`{"a":[`, depth) + `"bob@example.com"` + strings.Repeat(`]}`, depth)
-	got := redactDeep(t, `{"payload":`+deep+`}`)
+	nested := func(depth int) string {
+		return strings.Repeat(`{"a":[`, depth/2) + `"bob@example.com"` + strings.Repeat(`]}`, depth/2)
+	}
+	deep := nested(maxDepth - 2)
+	got, _ := redactEvent(t, PresetDefault, `{"payload":`+deep+`}`)
 	if want := `{"payload":` + strings.Replace(deep, "bob@example.com", markerEmail, 1) + `}`; got != want {
 		t.Error("not as expected")
 	}
-	if got := redactDeep(t, `{"password":`+deep+`}`); got != `{"password":"[redacted:secret]"}` {
-		t.Error("a deep secret was not replaced")
+	set, err := newPreset(PresetDefault)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := set.NewRedactor().Append(nil, []byte(`{"payload":`+nested(200_000)+`}`), aictail.Span{}, ""); !errors.Is(err, ErrDepth) {
+		t.Errorf("a deep event: %v", err)
+	}
+	secret := `{"password":` + nested(200_000) + `}`
+	if got, _, err := set.NewRedactor().Append(nil, []byte(secret), aictail.Span{}, ""); err != nil || string(got) != `{"password":"[redacted:secret]"}` {
+		t.Errorf("a deep secret was not replaced: %v", err)
 	}
 }
 
-func redactDeep(t *testing.T, raw string) string {
-	t.Helper()
-	set, err := New(PresetDefault)
+func TestLimits(t *testing.T) {
+	set, err := newPreset(PresetSecrets)
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, _, err := set.NewRedactor().Append(nil, []byte(raw), aictail.Span{})
-	if err != nil {
-		t.Fatal(err)
+	for raw, want := range map[string]error{
+		"{\"payload\":\"\xff\"}":                                  ErrEncoding,
+		"{\"payload\":\"" + strings.Repeat("x", maxEvent) + "\"}": ErrSize,
+	} {
+		dst := []byte("before")
+		out, _, err := set.NewRedactor().Append(dst, []byte(raw), aictail.Span{}, "")
+		if !errors.Is(err, want) || string(out) != "before" {
+			t.Errorf("got %v, want %v", err, want)
+		}
 	}
-	return string(out)
 }
 
 // TestSamples redacts real entries: all of them are anonymised, so nothing but

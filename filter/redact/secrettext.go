@@ -8,7 +8,15 @@ package redact
 func findSecretText(t []byte, i, lo int) match {
 	c, width := encodedAt(t, i)
 	end := i + width
-	i -= backslashes(t, i, lo)
+	switch c {
+	case '=', ':':
+		if i-3 >= lo && isLetter(t[i-1]) && !endsLikeSecret(t[i-3:i]) {
+			return match{} // nearly always
+		}
+		i -= backslashes(t, i, lo)
+	case '@', '>':
+		i -= backslashes(t, i, lo)
+	}
 	switch c {
 	case '=', ':':
 		return findPair(t, separator{at: i, end: end, char: c}, lo)
@@ -40,7 +48,7 @@ func findPair(t []byte, sep separator, lo int) match {
 	for letters > lo && isDigit(t[letters-1]) {
 		letters--
 	}
-	if letters-lo < 3 || !endsLikeSecret(t[letters-2:letters]) {
+	if letters-lo < 3 || !endsLikeSecret(t[letters-3:letters]) {
 		return match{} // nearly always
 	}
 	start := backTo(t, nameEnd, lo, 2*maxName, isNameChar)

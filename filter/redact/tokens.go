@@ -31,7 +31,11 @@ func jwtEnd(t []byte, start int) int {
 	// Far above real headers, even with certificates in them. It keeps a text
 	// made of nothing but beginnings of tokens from taking quadratic time.
 	const maxHeader = 8 << 10
-	first := segmentEnd(t[:min(len(t), start+maxHeader)], start)
+	head := t[:min(len(t), start+maxHeader)]
+	if bytes.IndexByte(head[start:], '.') < 0 {
+		return 0
+	}
+	first := segmentEnd(head, start)
 	if first-start < minHeader || !isHeader(t[start:first]) {
 		return 0
 	}
@@ -231,15 +235,15 @@ func isSSOChar(t []byte, i int) bool {
 }
 
 // findPrivateKey looks for a private key in PEM form at the space after BEGIN,
-// and takes it to its end or to that of the text.
+// and takes it to its end or to that of the text. In URLs the space is escaped.
 func findPrivateKey(t []byte, i, lo int) match {
-	const begin, name, endMark, dashes = "-----BEGIN", "PRIVATE KEY", "-----END", "-----"
+	const begin, endMark, dashes = "-----BEGIN", "-----END", "-----"
 	start := i - len(begin)
-	if start < lo || !hasAt(t, start, begin) {
+	if start < lo || t[i-1] != 'N' || !hasAt(t, start, begin) {
 		return match{}
 	}
-	const maxLabel = 40 // "ENCRYPTED PRIVATE KEY", and then some
-	if k := bytes.Index(t[i:min(len(t), i+maxLabel)], []byte(name)); k < 0 {
+	const maxLabel = 48 // "ENCRYPTED PRIVATE KEY" with escaped spaces, and then some
+	if label := t[i:min(len(t), i+maxLabel)]; !bytes.Contains(label, []byte("PRIVATE")) || !bytes.Contains(label, []byte("KEY")) {
 		return match{}
 	}
 	end := bytes.Index(t[i:], []byte(endMark))

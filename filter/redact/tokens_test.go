@@ -64,6 +64,7 @@ func TestPrivateKey(t *testing.T) {
 	testTexts(t, []textCase{
 		{"whole", "key:\n" + pem + "\nthen", "key:\n[redacted:secret]\nthen"},
 		{"cut off", "-----BEGIN PRIVATE KEY-----\nMIIEow", "[redacted:secret]"},
+		{"form", "k=-----BEGIN+RSA+PRIVATE+KEY-----%0AMIIEow%0A-----END+RSA+PRIVATE+KEY-----&x", "k=[redacted:secret]&x"},
 		{"certificate", "-----BEGIN CERTIFICATE-----\nMIIEow\n-----END CERTIFICATE-----", ""},
 	})
 }

@@ -2,9 +2,9 @@
 // defaults, reading the file, the environment and the secret files, and checking
 // all of it before anything else starts. It reports every problem at once, each
 // with its key path. It does not open, create or reach anything that the
-// configuration names, the files with keys and secrets excepted, and it does not
-// know the packages that are configured: cmd/internal/service hands them what
-// they need.
+// configuration names, the files with keys, secrets and loggers excepted, and it does
+// not know the packages that are configured, but for the language of queries
+// (filter/query): cmd/internal/service hands them what they need.
 //
 // Where a value comes from, the later winning: the default, the file, a variable
 // such as AICTAIL_TENANTS__PROD__URL. The file's text may refer to variables as
@@ -14,13 +14,13 @@
 // holds for one of them, a method of Tenant gives the answer (tenant.go): callers do
 // not put it together themselves.
 //
-// A relative api_key_file, or any other file with secrets or certificates, starts at
-// the folder of the configuration file, since it belongs to it. A relative data_dir or sink path
+// A relative api_key_file, or any other file with secrets, certificates or names of
+// loggers, starts at the folder of the configuration file, since it belongs to it. A relative data_dir or sink path
 // starts at the working directory of the process, as it does for any program
 // that is told where to write.
 //
 // To add a key, add a field with a config tag to the struct it belongs to, and a
-// check to validate.go, validate_tenant.go or validate_sinks.go if it can be wrong. To add a type of sink, add a field
+// check to validate.go, validate_tenant.go, validate_filter.go or validate_sinks.go if it can be wrong. To add a type of sink, add a field
 // with a type tag to Sink. A field of type unsupported is a key of the design
 // that this version does not have.
 package config
@@ -131,27 +131,63 @@ type SourceOptions struct {
 
 // Filter is what is done to events before they touch the disk.
 type Filter struct {
-	// Redact has exactly one rule in this version, which names a preset.
+	// Redact has at least one rule. What is in the rules is checked by package filter.
 	Redact []RedactRule `config:"redact"`
-	_      unsupported  `config:"drop"`
-	_      unsupported  `config:"noise"`
-	_      unsupported  `config:"hash_key_file"`
+	// Drop is what no sink gets.
+	Drop []DropRule `config:"drop"`
+	// Noise names loggers whose entries are dropped below WARNING: loggers, built-in
+	// lists of them, and what stands in the files that the file names.
+	Noise []string `config:"noise"`
+	// Levels is the least level that is kept, by source.
+	Levels map[string]string `config:"levels" want:"SEVERE|ERROR|WARNING|WARN|INFO|CONFIG|FINE|DEBUG|FINER|FINEST|TRACE"`
+	// Sample is of what only a share is kept.
+	Sample []SampleRule `config:"sample"`
+	// HashKey is the text of HashKeyFile, "" without one.
+	HashKey     Secret `config:"-"`
+	HashKeyFile string `config:"hash_key_file"`
 }
 
-// Preset returns the redaction preset: "default", "secrets" or "off".
-func (f Filter) Preset() string {
-	if len(f.Redact) == 0 {
-		return ""
-	}
-	return f.Redact[0].Preset
-}
-
-// RedactRule is one redaction rule.
+// RedactRule is one redaction rule: a preset, or what it applies to and what becomes
+// of that.
 type RedactRule struct {
-	Preset string      `config:"preset" want:"default|secrets|off"`
-	_      unsupported `config:"fields"`
-	_      unsupported `config:"detect"`
-	_      unsupported `config:"action"`
+	Preset  string   `config:"preset" want:"default|gdpr|secrets|off"`
+	Fields  []string `config:"fields"`
+	Keys    []string `config:"keys"`
+	Detect  []string `config:"detect"`
+	Pattern string   `config:"pattern"`
+	Accept  string   `config:"accept" want:"luhn|mod97"`
+	Example string   `config:"example"`
+	Name    string   `config:"name"`
+	Action  string   `config:"action" want:"mask|remove|partial|hash|truncate|tokenise|keep"`
+	Sources []string `config:"sources"`
+	// Except is where the rule does not apply.
+	Except RedactExcept `config:"except"`
+}
+
+// RedactExcept is where a redaction rule does not apply.
+type RedactExcept struct {
+	Sources []string `config:"sources"`
+}
+
+// DropRule drops the events that a query matches. In the file it is the query alone,
+// or both keys.
+type DropRule struct {
+	// Name is the value of the rule label; "" is the place in the list, as drop[0].
+	Name string `config:"name"`
+	// When is a query in the tenant's language (package filter/query).
+	When string `config:"when"`
+}
+
+func (r *DropRule) short() *string { return &r.When }
+
+// SampleRule keeps a share of the events that a query matches.
+type SampleRule struct {
+	// Name is the value of the rule label; "" is the place in the list, as sample[0].
+	Name string `config:"name"`
+	// When is a query in the tenant's language (package filter/query).
+	When string `config:"when"`
+	// Keep is the share that is kept, more than 0 and less than 1.
+	Keep float64 `config:"keep"`
 }
 
 // Journal is the buffer on disk between tenants and sinks.
@@ -165,17 +201,19 @@ type Journal struct {
 // Sink is one destination. Exactly one of its pointers is set: that of its type,
 // whose keys stand beside "type" in the file.
 type Sink struct {
-	Type string      `config:"type"`
-	_    unsupported `config:"where"`
+	Type string `config:"type"`
+	// Where is a query in the tenant's language (package filter/query): the sink gets
+	// what matches it. "" is everything.
+	Where string `config:"where"`
 	// Batch is how much is sent at once; its defaults depend on the type.
 	Batch       Batch       `config:"batch"`
 	DeadLetters DeadLetters `config:"dead_letters"`
 
-	File  *FileSink   `type:"file"`
-	Kafka *KafkaSink  `type:"kafka"`
-	_     unsupported `type:"elasticsearch"`
+	File  *FileSink  `type:"file"`
+	Kafka *KafkaSink `type:"kafka"`
 
-	SplunkHEC *SplunkHECSink `type:"splunk_hec"`
+	Elasticsearch *ElasticsearchSink `type:"elasticsearch"`
+	SplunkHEC     *SplunkHECSink     `type:"splunk_hec"`
 }
 
 // Batch is how much a sink is sent at once.

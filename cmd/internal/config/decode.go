@@ -21,6 +21,10 @@ type decoder struct {
 // defaulter is a struct that has defaults of its own.
 type defaulter interface{ setDefaults() }
 
+// shortened is a struct that a single value can stand for: that of the field which
+// short returns.
+type shortened interface{ short() *string }
+
 // typeDefaulter is a struct with defaults that depend on its key "type".
 type typeDefaulter interface{ setTypeDefaults(typ string) }
 
@@ -33,6 +37,10 @@ func (d *decoder) group(path string, raw any, out reflect.Value) {
 		raw = map[string]any{}
 	}
 	tree, ok := raw.(map[string]any)
+	if s, may := out.Addr().Interface().(shortened); may && !ok && shape(raw) == "a single value" {
+		d.scalar(path, raw, reflect.ValueOf(s.short()).Elem(), key{})
+		return
+	}
 	if !ok {
 		d.addBroken(path, "want keys below it, got %s", shape(raw))
 		return
@@ -127,7 +135,7 @@ func (d *decoder) variant(path string, raw any, variants []variant) (variant, bo
 func (d *decoder) value(path string, raw any, out reflect.Value, k key) {
 	switch {
 	case out.Kind() == reflect.Map:
-		d.named(path, raw, out)
+		d.named(path, raw, out, k)
 	case isGroup(out.Type()):
 		d.group(path, raw, out)
 	case out.Kind() == reflect.Slice:
@@ -137,17 +145,24 @@ func (d *decoder) value(path string, raw any, out reflect.Value, k key) {
 	}
 }
 
-// named fills a map from names to structs.
-func (d *decoder) named(path string, raw any, out reflect.Value) {
+// named fills a map from names to structs, or to values of a key's type.
+func (d *decoder) named(path string, raw any, out reflect.Value, k key) {
 	tree, ok := raw.(map[string]any)
 	if !ok {
-		d.addBroken(path, "want names with keys below them, got %s", shape(raw))
+		d.addBroken(path, "want names with %s, got %s", map[bool]string{true: "keys below them", false: "their values"}[isGroup(out.Type().Elem())], shape(raw))
 		return
 	}
 	out.Set(reflect.MakeMap(out.Type()))
 	for name, child := range tree {
 		element := reflect.New(out.Type().Elem()).Elem()
-		d.group(below(path, name), child, element)
+		switch {
+		case isGroup(element.Type()):
+			d.group(below(path, name), child, element)
+		case child == nil:
+			d.addBroken(below(path, name), "missing its value: give one, or remove the name")
+		default:
+			d.value(below(path, name), child, element, k)
+		}
 		out.SetMapIndex(reflect.ValueOf(name), element)
 	}
 }

@@ -162,6 +162,9 @@ func match(text string, names []string) (found []string, after string) {
 // example returns a key of a group, for messages.
 func example(group reflect.Type) string {
 	if group.Kind() == reflect.Map {
+		if !isGroup(group.Elem()) {
+			return "name"
+		}
 		return "name__" + example(group.Elem())
 	}
 	return keysOf(group)[0].name

@@ -56,6 +56,7 @@ func parse(path string, data []byte, env []string) (*Config, error) {
 	d := &decoder{collector: c, env: vars}
 	d.group("", k.Raw(), reflect.ValueOf(cfg).Elem())
 	readSecrets(cfg, filepath.Dir(path), c)
+	readNoise(&cfg.Filter, filepath.Dir(path), c)
 	cfg.Warnings = validate(cfg, c)
 	if err := c.err(path); err != nil {
 		return nil, err
@@ -79,10 +80,15 @@ func readSecrets(cfg *Config, folder string, c *collector) {
 			f.read("token", &hec.Token, c)
 			hec.TLS.resolve(folder)
 		}
+		if sink.Elasticsearch != nil {
+			sink.Elasticsearch.readSecrets(below("sinks", name), folder, c)
+		}
 		if k := sink.Kafka; k != nil {
 			k.readFiles(below("sinks", name), folder, c)
 		}
 	}
+	f := secretFile{key: "filter.hash_key_file", path: cfg.Filter.HashKeyFile, folder: folder}
+	f.readKeys(&cfg.Filter.HashKey, c)
 }
 
 // secretFile is a file that holds a secret.
@@ -104,17 +110,7 @@ func (f secretFile) read(inline string, secret *Secret, c *collector) {
 		c.add(f.key, "set together with %s: remove one of them", inline)
 		return
 	}
-	// A named pipe without a writer would hold up the start for ever.
-	var data []byte
-	info, err := os.Stat(f.resolved(f.path))
-	switch {
-	case err != nil:
-		err = explain(err)
-	case !info.Mode().IsRegular():
-		err = errors.New("not a regular file: give the path of a file that holds nothing but the secret")
-	default:
-		data, err = readFile(f.resolved(f.path), maxSecret)
-	}
+	data, _, err := f.content()
 	text := strings.TrimRight(string(data), "\r\n")
 	switch why := unprintable(text); {
 	case err != nil:
@@ -126,6 +122,42 @@ func (f secretFile) read(inline string, secret *Secret, c *collector) {
 	default:
 		*secret = NewSecret(text)
 	}
+}
+
+// readKeys fills the secret with all of the file: several keys, one a line. Whoever can
+// read them can find out whose hash a token is, and whoever can change them can make
+// users untraceable, so others must not have either right. The group may read: that is
+// how Kubernetes hands secrets to a process without root's rights.
+func (f secretFile) readKeys(secret *Secret, c *collector) {
+	if f.path == "" {
+		return
+	}
+	data, mode, err := f.content()
+	switch {
+	case err != nil:
+		c.add(f.key, "%s%v", f.shown(c), err)
+	case mode.Perm()&0o027 != 0:
+		c.add(f.key, "%severybody may read it, or others may change it (mode %04o): chmod 600 it", f.shown(c), mode.Perm())
+	case strings.TrimSpace(string(data)) == "":
+		c.add(f.key, "%sthe file is empty: create a key with openssl rand -hex 32", f.shown(c))
+	default:
+		*secret = NewSecret(string(data))
+	}
+}
+
+// content reads the file.
+func (f secretFile) content() ([]byte, fs.FileMode, error) {
+	path := f.resolved(f.path)
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, 0, explain(err)
+	case !info.Mode().IsRegular():
+		// A named pipe without a writer would hold up the start for ever.
+		return nil, 0, errors.New("not a regular file: give the path of a file that holds nothing but the secret")
+	}
+	data, err := readFile(path, maxSecret)
+	return data, info.Mode(), err
 }
 
 // shown returns how a problem begins with the path. It leaves out what may be the

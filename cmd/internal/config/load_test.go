@@ -93,12 +93,18 @@ tenants:
       am-core: {sweep: {mode: gaps}}
       idm-access: {sweep: {settle: 1m}}
       idm-activity: {sweep: {settle: 60s, mode: off}}
-filter: {redact: [{preset: secrets}]}
+filter:
+  redact: [{preset: secrets}]
+  drop: ['/payload/level eq "DEBUG"', {when: '/a/${NOTHING}b pr'}, {name: ping, when: '/payload/http/request/path co "/ping"'}]
+  noise: [default, org.example.Foo$Bar, scripts]
+  levels: {am-core: WARNING}
+  sample: [{when: '/source eq "am-core"', keep: 0.01}, {name: half, when: 'true', keep: 0.5}]
 journal: {max_size: "${MAX}", retain: 1d12h}
 sinks:
   a:
     type: file
     path: '/x/{tenant}/{source}-{date}.ndjson'
+    where: '!(/source eq "am-core")'
     rotate: {max_size: 512MiB, every: 30d, keep: 7, compress: zstd}
     batch: {max_bytes: 1MiB, max_age: 2s}
     dead_letters: {max_size: 1GiB}
@@ -119,9 +125,17 @@ sinks:
 				"am-core": {Sweep{Mode: "gaps"}}, "idm-access": {Sweep{Settle: time.Minute}}, "idm-activity": {Sweep{"off", time.Minute}},
 			},
 		}},
-		Filter:  Filter{Redact: []RedactRule{{Preset: "secrets"}}},
+		Filter: Filter{
+			Redact: []RedactRule{{Preset: "secrets"}},
+			Drop: []DropRule{
+				{When: `/payload/level eq "DEBUG"`}, {When: `/a/b pr`}, {Name: "ping", When: `/payload/http/request/path co "/ping"`},
+			},
+			Noise:  []string{"default", "org.example.Foo$Bar", "scripts"},
+			Levels: map[string]string{"am-core": "WARNING"},
+			Sample: []SampleRule{{When: `/source eq "am-core"`, Keep: 0.01}, {Name: "half", When: "true", Keep: 0.5}},
+		},
 		Journal: Journal{MaxSize: 20e9, Retain: 36 * time.Hour},
-		Sinks: map[string]Sink{"a": {Type: "file", Batch: Batch{5000, 1 << 20, 2 * time.Second}, DeadLetters: DeadLetters{1 << 30}, File: &FileSink{
+		Sinks: map[string]Sink{"a": {Type: "file", Where: `!(/source eq "am-core")`, Batch: Batch{5000, 1 << 20, 2 * time.Second}, DeadLetters: DeadLetters{1 << 30}, File: &FileSink{
 			Path: "/x/{tenant}/{source}-{date}.ndjson", Format: "raw",
 			Rotate: Rotate{MaxSize: 512 << 20, Every: 720 * time.Hour, Keep: 7, Compress: "zstd"},
 		}}},
@@ -175,6 +189,56 @@ sinks:
 	}
 	if len(cfg.Warnings) != 1 || cfg.Warnings[0].Key != "sinks.b.acknowledge" {
 		t.Errorf("got the warnings %v", cfg.Warnings)
+	}
+}
+
+func TestRedactRules(t *testing.T) {
+	const text = minimal + `
+filter:
+  redact:
+    - preset: default
+    - {fields: [/payload/userId, /payload/principal], action: hash}
+    - {detect: [ipv4, ipv6], fields: [/payload/client/ip], action: truncate, sources: [am-access]}
+    - {keys: [sn], action: partial, except: {sources: [am-core]}}
+    - {pattern: 'CUST-([0-9]+)', accept: luhn, example: CUST-12345674, name: customer}
+`
+	cfg, err := parse("x.yaml", []byte(text), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []RedactRule{
+		{Preset: "default"},
+		{Fields: []string{"/payload/userId", "/payload/principal"}, Action: "hash"},
+		{Detect: []string{"ipv4", "ipv6"}, Fields: []string{"/payload/client/ip"}, Action: "truncate", Sources: []string{"am-access"}},
+		{Keys: []string{"sn"}, Action: "partial", Except: RedactExcept{Sources: []string{"am-core"}}},
+		{Pattern: "CUST-([0-9]+)", Accept: "luhn", Example: "CUST-12345674", Name: "customer"},
+	}
+	if diff := cmp.Diff(want, cfg.Filter.Redact); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// TestHashKeyFile: only what nobody else can change, and not everybody can read, is taken.
+func TestHashKeyFile(t *testing.T) {
+	key := filepath.Join(t.TempDir(), "hash.key")
+	if err := os.WriteFile(key, []byte("# newest first\nb: x\na: y\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	text := minimal + "filter: {hash_key_file: '" + key + "'}\n"
+	for mode, ok := range map[os.FileMode]bool{0o400: true, 0o600: true, 0o640: true, 0o440: true, 0o644: false, 0o660: false, 0o602: false} {
+		if err := os.Chmod(key, mode); err != nil {
+			t.Fatal(err)
+		}
+		cfg, err := parse("x.yaml", []byte(text), nil)
+		if (err == nil) != ok {
+			t.Errorf("mode %04o: %v", mode, err)
+		}
+		if err == nil && cfg.Filter.HashKey.Value() != "# newest first\nb: x\na: y\n" {
+			t.Error("the keys were not read as they stand")
+		}
+		if err != nil && !strings.Contains(err.Error(), "chmod 600") {
+			t.Errorf("mode %04o: no remedy in %v", mode, err)
+		}
 	}
 }
 
@@ -249,7 +313,7 @@ func TestExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := Load(file, []string{"AIC_API_KEY=key-1", "AIC_API_SECRET=secret-1", "SPLUNK_HEC_TOKEN=token-1"})
+	cfg, err := Load(file, []string{"AIC_API_KEY=key-1", "AIC_API_SECRET=secret-1", "SPLUNK_HEC_TOKEN=token-1", "ES_API_KEY=es-key-1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -258,6 +322,7 @@ func TestExample(t *testing.T) {
 	prod.Sources = []string{"am-access", "am-authentication", "idm-access,idm-activity"}
 	prod.SourceOptions = map[string]SourceOptions{}
 	want.Tenants["prod"] = prod
+	want.Filter.Drop, want.Filter.Levels, want.Filter.Sample = []DropRule{}, map[string]string{}, []SampleRule{}
 	want.Sinks["archive"].File.Path = "/var/log/aictail/{tenant}/{source}.ndjson"
 	bus := Sink{Type: "kafka", Kafka: &KafkaSink{Brokers: []string{"kafka1.example.com:9092"}, Topic: "aic.{source}"}}
 	bus.Kafka.setDefaults()
@@ -267,20 +332,32 @@ func TestExample(t *testing.T) {
 	siem.SplunkHEC.setDefaults()
 	siem.setTypeDefaults("splunk_hec")
 	want.Sinks["siem"] = siem
+	search := Sink{Type: "elasticsearch", Elasticsearch: &ElasticsearchSink{
+		URLs: []string{"https://elasticsearch.example.com:9200"}, APIKey: NewSecret("es-key-1"), Index: "aic-{source}-{yyyy.MM}",
+	}}
+	search.Elasticsearch.setDefaults()
+	search.setTypeDefaults("elasticsearch")
+	want.Sinks["search"] = search
 	if diff := cmp.Diff(want, cfg); diff != "" {
 		t.Errorf("the example shows other values than the defaults (-default +example)\n%s", diff)
 	}
 
-	shown := func(k key) bool {
+	shown := func(path string, k key) bool {
 		// A key that cannot stand beside another one is shown in a comment.
 		prefix := `(?m)^ *(- )?`
+		if strings.HasPrefix(path, "filter.drop.") || strings.HasPrefix(path, "filter.sample.") {
+			prefix = `(?m)^ *#   .*\b` // nothing is dropped unless somebody says so
+		}
+		if strings.HasPrefix(path, "filter.redact.") && k.name != "preset" {
+			prefix = `(?m)^ *#   - .*\b`
+		}
 		if strings.HasSuffix(k.name, "_file") || k.name == "urls" {
 			prefix = `(?m)^ *# `
 		}
 		return regexp.MustCompile(prefix + k.name + `:`).Match(text)
 	}
 	eachKey("", reflect.TypeFor[Config](), func(path string, k key) {
-		if !k.unsupported() && !shown(k) {
+		if !k.unsupported() && !shown(path, k) {
 			t.Errorf("%s is not in the example", path)
 		}
 	})
@@ -510,11 +587,16 @@ func TestSecretsStayHidden(t *testing.T) {
 		"sinks: {siem: {type: splunk_hec, token: 'hunter2 hunter2', url: 'https://user:hunter2@host', urls: ['http://host/hunter2']}}",
 		"sinks: {siem: {type: splunk_hec, token_file: hunter2, token: hunter2, tls: {ca_file: [hunter2]}}}",
 		"sinks: {siem: {token: hunter2}}",
+		"sinks: {search: {type: elasticsearch, urls: ['https://u:hunter2@es', hunter2], api_key: 'hunter2 hunter2', password: hunter2, cloud_id: hunter2}}",
+		"sinks: {search: {type: elasticsearch, api_key: hunter2, api_key_file: hunter2, tls: {ca_fingerprint: hunter2}}}",
 		"sinks: {bus: {type: kafka, sasl: {mechanism: PLAIN, password: 'hunter2 hunter2', password_file: hunter2}, tls: {key_file: k}}}",
 		"journal: {max_size: '${PROBE}', retain: '${PROBE}'}",
 		"log: {level: '${PROBE}'}\nadmin: {listen: '${PROBE}'}\nfilter: {redact: [{preset: '${PROBE}'}]}",
 		"tenants: {prod: {sources: ['${PROBE} ']}}\nsinks: {siem: {type: '${PROBE}'}}",
 		"sinks: {siem: {type: file, path: '{${PROBE}}', format: '${PROBE}', rotate: {keep: '${PROBE}', compress: '${PROBE}'}}}",
+		"filter: {drop: ['${PROBE}', {when: '${PROBE}'}, {name: '${PROBE}', when: '/a eq ${PROBE}'}], noise: ['${PROBE} x', './${PROBE}'], levels: {am-core: '${PROBE}'}}",
+		"filter: {sample: [{name: '${PROBE}', when: '${PROBE}', keep: '${PROBE}'}]}",
+		"sinks: {siem: {type: file, path: x, where: '${PROBE}'}}\ntenants: {prod: {query_filter: '/a ${PROBE}'}}",
 		"<<: hunter2",
 		"a: 1\na: hunter2",
 	}
@@ -529,7 +611,7 @@ func TestSecretsStayHidden(t *testing.T) {
 	for _, name := range []string{
 		"TENANTS__PROD__API_KEY__X", "TENANTS__PROD__API_KEE", "TENANTS__PROD__URL", "TENANTS__PROD", "TENANTS__PROD__SOURCES",
 		"TENANTS__PROD__POLL__TIMEOUT", "TENANTS__PROD__START", "TENANTS__PROD__SWEEP__MODE", "TENANTS__PROD__SOURCE_OPTIONS__AM_CORE__SWEEP__SETTLE", "JOURNAL__MAX_SIZE", "LOG__LEVEL", "ADMIN__LISTEN", "SINKS__ARCHIVE__TYPE", "SINKS__ARCHIVE__ROTATE__KEEP",
-		"SINKS__ARCHIVE__TOKEN", "FILTER__REDACT", "FILTER__NOISE", "TENANTS__PROD__API_SECRET_FILE", "_", "", "LOG__",
+		"SINKS__ARCHIVE__TOKEN", "FILTER__REDACT", "FILTER__DROP", "FILTER__NOISE", "FILTER__SAMPLE", "FILTER__LEVELS__AM_CORE", "SINKS__ARCHIVE__WHERE", "TENANTS__PROD__QUERY_FILTER", "TENANTS__PROD__API_SECRET_FILE", "_", "", "LOG__",
 	} {
 		for _, value := range []string{probe + "!", "[" + probe + "?, {", "[{" + probe + "]", "[{preset: " + probe + "}]"} {
 			_, err := parse("x.yaml", []byte(minimal), []string{prefix + name + "=" + value})

@@ -31,7 +31,7 @@ func keysOf(t reflect.Type) []key {
 	var keys []key
 	for i := range t.NumField() {
 		f := t.Field(i)
-		if name, ok := f.Tag.Lookup("config"); ok {
+		if name, ok := f.Tag.Lookup("config"); ok && name != "-" {
 			keys = append(keys, key{
 				name: name, typ: f.Type, index: i,
 				want: alternatives(f.Tag.Get("want")), later: alternatives(f.Tag.Get("later")),

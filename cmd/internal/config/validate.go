@@ -5,6 +5,7 @@ import (
 	"math"
 	"net"
 	"net/url"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -45,6 +46,7 @@ func validate(cfg *Config, c *collector) []Problem {
 	}
 	v.sharedTenants(cfg.Tenants)
 	v.filter(cfg.Filter)
+	v.drops(cfg)
 	if cfg.Journal.MaxSize < minJournal {
 		v.add("journal.max_size", "want at least %s: room for two full pages of the tail", Bytes(minJournal))
 	}
@@ -53,6 +55,7 @@ func validate(cfg *Config, c *collector) []Problem {
 		v.add("sinks", "missing: give at least one sink, such as archive: {type: file, path: '/var/log/aictail/{tenant}/{source}.ndjson'}")
 	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Sinks)) {
+		v.where(below(below("sinks", name), "where"), cfg.Sinks[name].Where)
 		if file := cfg.Sinks[name].File; file != nil {
 			v.fileSink(below("sinks", name), file)
 		}
@@ -61,6 +64,9 @@ func validate(cfg *Config, c *collector) []Problem {
 		}
 		if hec := cfg.Sinks[name].SplunkHEC; hec != nil {
 			v.splunkHEC(below("sinks", name), hec)
+		}
+		if es := cfg.Sinks[name].Elasticsearch; es != nil {
+			v.elasticsearchSink(below("sinks", name), es)
 		}
 		if cfg.Sinks[name].Type != "" { // else the keys beside it were not read
 			v.delivery(below("sinks", name), cfg.Sinks[name])
@@ -177,21 +183,29 @@ func (v *validator) sharedTenants(tenants map[string]Tenant) {
 	}
 }
 
+// filter checks the shape of the filter's rules. What they say is checked when they are
+// compiled.
 func (v *validator) filter(f Filter) {
 	const key = "filter.redact"
-	switch {
-	case len(f.Redact) == 0:
+	if len(f.Redact) == 0 {
 		v.add(key, "missing or empty: want [{preset: default}], or [{preset: off}] to forward events as they are")
-	case len(f.Redact) > 1:
-		v.add(key, "only one rule is supported by this version of aictail; keep one preset")
 	}
+	off := len(f.Redact) > 0
 	for i, rule := range f.Redact {
 		here := key + "[" + strconv.Itoa(i) + "]"
-		if rule.Preset == "" && !v.reportedBelow(here) {
-			v.add(below(here, "preset"), "missing or empty: want default, secrets or off")
+		if reflect.DeepEqual(rule, RedactRule{}) && !v.reportedBelow(here) {
+			v.add(here, "the rule is empty: want preset, fields, keys, detect or pattern")
 		}
+		for field, sources := range map[string][]string{"sources": rule.Sources, "except.sources": rule.Except.Sources} {
+			for j, name := range sources {
+				if !isSource(name) {
+					v.add(below(here, field)+"["+strconv.Itoa(j)+"]", "want the name of a source, such as am-access%s", v.got(below(here, field), name))
+				}
+			}
+		}
+		off = off && rule.Preset == "off"
 	}
-	if f.Preset() == "off" {
+	if off {
 		v.warn(key, "redaction is off: passwords, tokens and personal data go to the disk and to every sink as the tenant logs them")
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 )
 
 func (v *validator) tenant(path string, t *Tenant) {
@@ -16,9 +15,7 @@ func (v *validator) tenant(path string, t *Tenant) {
 	v.secret(below(path, "api_secret"), t.APISecret, t.APISecretFile)
 	v.sources(below(path, "sources"), t)
 	v.start(below(path, "start"), &t.Start)
-	if strings.ContainsFunc(t.QueryFilter, unicode.IsControl) {
-		v.add(below(path, "query_filter"), "has a line break or other control character in it: write it on one line")
-	}
+	v.queryFilter(below(path, "query_filter"), t.QueryFilter)
 	if r := t.Requests.Reserve; !(r >= 0 && r <= 0.9) {
 		v.add(below(path, "requests.reserve"), "want a share from 0 to 0.9: with more nothing is left for aictail itself")
 	}

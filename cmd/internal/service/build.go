@@ -3,8 +3,10 @@ package service
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
@@ -15,6 +17,7 @@ import (
 	"aictail/sinks"
 	"aictail/sinks/deliver"
 	"aictail/sinks/deliver/deadletter"
+	"aictail/sinks/elasticsearch"
 	"aictail/sinks/file"
 	"aictail/sinks/kafka"
 	"aictail/sinks/splunkhec"
@@ -32,9 +35,15 @@ type sink struct {
 }
 
 // reader is a journal's reader in the form that deliver wants.
-type reader struct{ *journal.Reader }
+type reader struct {
+	*journal.Reader
+	ended *atomic.Bool // set: as if the journal had ended here
+}
 
 func (r reader) Next(ctx context.Context, limit deliver.Limit) ([]aictail.Event, aictail.Position, error) {
+	if r.ended.Load() {
+		return nil, 0, io.EOF
+	}
 	return r.Reader.Next(ctx, journal.Limit(limit))
 }
 
@@ -59,12 +68,16 @@ func (s *Service) buildSinks() error {
 		if err != nil {
 			return fmt.Errorf("sinks.%s: %w", name, err)
 		}
+		wanted, err := where(c.Where)
+		if err != nil {
+			return fmt.Errorf("sinks.%s.where: %w", name, err)
+		}
 		batching := deliver.Batching{
 			MaxEvents: c.Batch.MaxEvents, MaxBytes: int(c.Batch.MaxBytes), MaxAge: c.Batch.MaxAge,
 		}
 		k.worker = deliver.New(name, batching, deliver.Deps{
-			Sink: target, Reader: reader{k.reader}, Store: store{state: s.state, name: name},
-			Letters: k.letters, Metrics: metrics, Log: s.log,
+			Sink: target, Reader: reader{k.reader, &s.handOver}, Store: store{state: s.state, name: name},
+			Letters: k.letters, Where: wanted, Metrics: metrics, Log: s.log,
 		})
 		s.sinks = append(s.sinks, k)
 	}
@@ -90,12 +103,31 @@ func (s *Service) newSink(name string, c config.Sink, k *sink) (sinks.Sink, erro
 		return f, nil
 	case c.Kafka != nil:
 		return newKafka(c.Kafka, kafka.Deps{Installation: s.state.Installation(), Name: name, Log: log})
+	case c.Elasticsearch != nil:
+		return newElasticsearch(c.Elasticsearch, log)
 	case c.SplunkHEC != nil:
 		return splunkhec.New(hecConfig(c.SplunkHEC), splunkhec.Deps{
 			Log: log, Registerer: prometheus.WrapRegistererWith(prometheus.Labels{"sink": name}, s.registry),
 		})
 	}
 	return nil, fmt.Errorf("type %q is not known", c.Type)
+}
+
+func newElasticsearch(c *config.ElasticsearchSink, log *zap.Logger) (sinks.Sink, error) {
+	e, err := elasticsearch.New(elasticsearch.Config{
+		URLs: c.URLs, CloudID: c.CloudID,
+		APIKey: c.APIKey.Value(), Username: c.Username, Password: c.Password.Value(),
+		TLS: elasticsearch.TLS{
+			CAFile: c.TLS.CAFile, CAFingerprint: c.TLS.CAFingerprint,
+			CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile, ServerName: c.TLS.ServerName,
+		},
+		DataStream: c.DataStream, Index: c.Index, Pipeline: c.Pipeline, Format: c.Format,
+		Setup: c.Setup.Enabled, Timeout: c.Timeout, MaxBody: int64(c.MaxBody),
+	}, elasticsearch.Deps{Log: log})
+	if err != nil {
+		return nil, err // not e: an interface with a nil pointer in it is not nil
+	}
+	return e, nil
 }
 
 func newKafka(c *config.KafkaSink, deps kafka.Deps) (sinks.Sink, error) {

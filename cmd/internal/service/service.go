@@ -26,6 +26,7 @@ import (
 	"aictail/checkpoint/journal"
 	"aictail/cmd/internal/admin"
 	"aictail/cmd/internal/config"
+	"aictail/cmd/internal/supervise"
 	"aictail/filter"
 	"aictail/sinks/deliver"
 	"aictail/tailer"
@@ -46,6 +47,7 @@ type Service struct {
 	tenants []*tenant
 	sinks   []sink
 	admin   *admin.Server // nil if switched off
+	systemd *supervise.Supervisor
 
 	// applied and stored are what the state file holds of the journal's
 	// checkpoints, and up to where; of housekeeping.
@@ -55,6 +57,8 @@ type Service struct {
 	// setBack is held for reading while a sink is being set back in the journal, so
 	// that what it is to read again is not deleted meanwhile.
 	setBack sync.RWMutex
+
+	handOver atomic.Bool // no sink is to read on in the journal
 
 	sampler sampler      // for the status; filled by housekeeping
 	marks   marks        // of what has reached the sinks; the same
@@ -70,6 +74,7 @@ type Service struct {
 // errors say what to do.
 func New(cfg *config.Config, version string, log *zap.Logger) (_ *Service, err error) {
 	s := &Service{cfg: cfg, version: version, log: log, started: time.Now()}
+	s.systemd = supervise.New(supervise.Deps{Alive: s.alive, Summary: s.summary, Log: log})
 	defer func() {
 		if err != nil {
 			s.close()
@@ -81,8 +86,12 @@ func New(cfg *config.Config, version string, log *zap.Logger) (_ *Service, err e
 	s.registry.MustRegister(build)
 	build.WithLabelValues(version).Set(1)
 
-	if s.chain, err = filter.New(filter.Config{Preset: cfg.Filter.Preset()}, filter.Deps{Registerer: s.registry}); err != nil {
+	var warnings []config.Problem
+	if s.chain, warnings, err = NewFilter(cfg, s.registry); err != nil {
 		return nil, err
+	}
+	for _, w := range warnings {
+		log.Warn(w.String())
 	}
 	if s.state, err = checkpoint.Open(cfg.DataDir); err != nil {
 		return nil, err
@@ -172,7 +181,9 @@ const recoverWindow = 10 * time.Minute
 //     do not manage stays in the journal for the next start.
 //  3. State file and journal are brought up to date and closed.
 //
-// It returns nil after an orderly stop, also if events remain to be delivered.
+// It returns nil after an orderly stop, also if events remain to be delivered. If the
+// cause of ctx's end is ErrReload, the second step takes no longer than the batches
+// that are under way: another service takes over.
 func (s *Service) Run(ctx context.Context) error {
 	defer s.close()
 	s.log.Info("aictail runs", zap.String("version", s.version), zap.String("data_dir", s.cfg.DataDir),
@@ -209,6 +220,7 @@ func (s *Service) Run(ctx context.Context) error {
 		})
 	}
 	background.Go(func() error { s.keepHouse(hard); return nil })
+	background.Go(func() error { s.systemd.Run(hard); return nil })
 	if s.admin != nil {
 		background.Go(func() error {
 			err := s.admin.Serve(hard)
@@ -220,18 +232,30 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 
 	<-failed.Done()
-	s.log.Info("stopping: delivering what is in the journal", zap.Duration("for_at_most", s.cfg.ShutdownTimeout))
+	reloading := errors.Is(context.Cause(failed), ErrReload)
+	patience := s.cfg.ShutdownTimeout
+	if reloading {
+		patience = min(patience, reloadTimeout)
+		s.handOver.Store(true)
+		s.systemd.HandOver()
+	} else {
+		s.systemd.Stopping(patience + closeMargin)
+		s.log.Info("stopping: delivering what is in the journal", zap.Duration("for_at_most", patience))
+	}
 	_ = polling.Wait() // tailers return no error
 	s.journal.CloseAppend()
-	timeout := time.AfterFunc(s.cfg.ShutdownTimeout, kill)
+	timeout := time.AfterFunc(patience, kill)
 	undelivered := delivery.Wait()
 	timeout.Stop()
 	kill()
 	_ = background.Wait() // its errors have gone to fail
 	s.tidy()
 
-	if cause := context.Cause(failed); !errors.Is(cause, context.Canceled) {
+	if cause := context.Cause(failed); !reloading && !errors.Is(cause, context.Canceled) {
 		return cause
+	}
+	if reloading {
+		return nil
 	}
 	if undelivered != nil {
 		s.log.Warn("stopped before everything was delivered; the rest is in the journal and follows at the next start")
@@ -241,14 +265,30 @@ func (s *Service) Run(ctx context.Context) error {
 	return nil
 }
 
+// ErrReload is the cause with which the context of Run ends when another service is
+// to take over with a new configuration. Nothing is lost or repeated by it: it is a
+// restart, which the journal and the state file are made for.
+var ErrReload = errors.New("the configuration is being reloaded")
+
+// reloadTimeout is how long a sink may take for the batch that is under way. What it
+// does not finish is sent again, to sinks that know what they have.
+const reloadTimeout = 5 * time.Second
+
+// closeMargin is what a stop may take beside shutdown_timeout: the polls under way
+// end at once, and the last fsyncs of journal and state file take a slow disk
+// seconds.
+const closeMargin = 15 * time.Second
+
 // Reopen has the sinks that write files open them anew, after an external
 // rotation.
 func (s *Service) Reopen() {
-	for _, k := range s.sinks {
-		if k.reopen != nil {
-			k.reopen()
+	s.systemd.Reload(func() {
+		for _, k := range s.sinks {
+			if k.reopen != nil {
+				k.reopen()
+			}
 		}
-	}
+	})
 }
 
 // houseInterval is short enough for the journal's size to be noticed in time
@@ -264,6 +304,7 @@ func (s *Service) keepHouse(ctx context.Context) {
 		s.tidy()
 		s.mark(now)
 		s.takeSample(now)
+		s.systemd.Ready() // after the first round the start is over
 		if now := s.journal.Full(); now != full {
 			full = now
 			s.logFull(full)

@@ -31,6 +31,25 @@ func (s *Service) checks() []admin.Check {
 	return list
 }
 
+// summary returns in one line how the daemon fares: what is wrong, or that nothing is
+// and until when everything there is has been read.
+func (s *Service) summary() string {
+	var wrong []string
+	for _, c := range s.checks() {
+		if err := c.Err(); err != nil {
+			wrong = append(wrong, c.Name+": "+err.Error())
+		}
+	}
+	if len(wrong) > 0 {
+		return "not ready: " + strings.Join(wrong, "; ")
+	}
+	text := fmt.Sprintf("ready: %d source entries, %d sinks", len(s.allReadings()), len(s.sinks))
+	if until := s.completeUntil(time.Now()); !until.IsZero() {
+		text += ", complete until " + until.UTC().Format(time.RFC3339)
+	}
+	return text
+}
+
 // Status returns what the daemon says of itself at this moment. The counts are
 // those of the metrics, so that page and alerts agree.
 func (s *Service) Status() (admin.Status, error) {

@@ -1,0 +1,249 @@
+package deploy_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+const (
+	chart = "kubernetes/aictail"
+	// What "go install" makes of helm takes an ancient cluster for granted.
+	newestCluster = "1.37.0"
+)
+
+// object is a part of a Kubernetes object.
+type object = map[string]any
+
+// render returns what helm makes of the chart with the values of a file in ci/, and
+// further arguments.
+func render(t *testing.T, values string, args ...string) []byte {
+	t.Helper()
+	cmd := exec.Command(need(t, "helm"), append([]string{
+		"template", "test", chart, "--kube-version", newestCluster, "--values", filepath.Join(chart, "ci", values+"-values.yaml"),
+	}, args...)...)
+	out, err := cmd.Output()
+	if err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			t.Fatalf("helm: %s", exit.Stderr)
+		}
+		t.Fatal(err)
+	}
+	return out
+}
+
+// objects returns the rendered objects by kind; there is one of each.
+func objects(t *testing.T, manifests []byte) map[string]object {
+	t.Helper()
+	byKind := map[string]object{}
+	for d := yaml.NewDecoder(bytes.NewReader(manifests)); ; {
+		var o object
+		err := d.Decode(&o)
+		if errors.Is(err, io.EOF) {
+			return byKind
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		kind, _ := o["kind"].(string)
+		if byKind[kind] != nil {
+			t.Errorf("two objects of kind %s", kind)
+		}
+		byKind[kind] = o
+	}
+}
+
+// at follows a path of keys; [0] is the first of a list.
+func at(o any, path string) any {
+	for _, key := range strings.Split(path, ".") {
+		key, first := strings.CutSuffix(key, "[0]")
+		m, _ := o.(object)
+		o = m[key]
+		if list, _ := o.([]any); first {
+			if len(list) == 0 {
+				return nil
+			}
+			o = list[0]
+		}
+	}
+	return o
+}
+
+func TestChartLint(t *testing.T) {
+	helm := need(t, "helm")
+	for _, values := range []string{"minimal", "full"} {
+		output(t, exec.Command(helm, "lint", "--strict", "--kube-version", newestCluster, chart, "--values", filepath.Join(chart, "ci", values+"-values.yaml")))
+	}
+}
+
+// TestChartSchemas checks the objects strictly by the schemas of the oldest release
+// that the chart is for and of the newest.
+func TestChartSchemas(t *testing.T) {
+	validate := need(t, "kubernetes-validate")
+	for _, values := range []string{"minimal", "full"} {
+		file := filepath.Join(t.TempDir(), values+".yaml")
+		write(t, file, string(render(t, values)))
+		for _, release := range []string{"1.27", "1.37"} {
+			out := output(t, exec.Command(validate, "--strict", "--kubernetes-version", release, file))
+			if n := strings.Count(out, "passed for resource"); n < 4 {
+				t.Errorf("%s, %s: only %d objects checked:\n%s", values, release, n, out)
+			}
+		}
+	}
+}
+
+// TestChartConfig: the daemon accepts the configuration that the chart makes.
+func TestChartConfig(t *testing.T) {
+	aictail := program(t)
+	for _, values := range []string{"minimal", "full"} {
+		t.Run(values, func(t *testing.T) {
+			config, ok := at(objects(t, render(t, values))["ConfigMap"], "data").(object)["aictail.yaml"].(string)
+			if !ok {
+				t.Fatal("no aictail.yaml in the ConfigMap")
+			}
+			file := filepath.Join(t.TempDir(), "aictail.yaml")
+			write(t, file, config)
+			validate := exec.Command(aictail, "validate", "--config", file)
+			validate.Env = append(os.Environ(), "CREDENTIALS_DIRECTORY="+credentials(t), "AIC_API_KEY=key", "AIC_API_SECRET=secret")
+			output(t, validate)
+			for _, own := range []string{"data_dir: /var/lib/aictail\n", "listen: 0.0.0.0:9464\n"} {
+				if !strings.Contains(config, own) {
+					t.Errorf("not in the configuration: %s", own)
+				}
+			}
+		})
+	}
+}
+
+// TestChartPod holds the pod to what it promises: one writer, no rights, time to stop.
+func TestChartPod(t *testing.T) {
+	set := objects(t, render(t, "minimal"))["StatefulSet"]
+	tests := []struct {
+		path string
+		want any
+	}{
+		{"spec.replicas", 1},
+		{"spec.podManagementPolicy", "Parallel"},
+		{"spec.updateStrategy.type", "RollingUpdate"},
+		{"spec.persistentVolumeClaimRetentionPolicy.whenDeleted", "Retain"},
+		{"spec.template.spec.terminationGracePeriodSeconds", 45},
+		{"spec.template.spec.automountServiceAccountToken", false},
+		{"spec.template.spec.enableServiceLinks", false},
+		{"spec.template.spec.securityContext.runAsNonRoot", true},
+		{"spec.template.spec.securityContext.runAsUser", 65532},
+		{"spec.template.spec.securityContext.fsGroup", 65532},
+		{"spec.template.spec.securityContext.seccompProfile.type", "RuntimeDefault"},
+		{"spec.template.spec.containers[0].image", "aictail:0.1.0"},
+		{"spec.template.spec.containers[0].securityContext.allowPrivilegeEscalation", false},
+		{"spec.template.spec.containers[0].securityContext.readOnlyRootFilesystem", true},
+		{"spec.template.spec.containers[0].securityContext.capabilities.drop[0]", "ALL"},
+		{"spec.template.spec.containers[0].startupProbe.httpGet.path", "/healthz"},
+		{"spec.template.spec.containers[0].livenessProbe.httpGet.path", "/healthz"},
+		{"spec.template.spec.containers[0].readinessProbe.httpGet.path", "/readyz"},
+		{"spec.template.spec.containers[0].resources.limits.memory", "256Mi"},
+		{"spec.volumeClaimTemplates[0].metadata.name", "state"},
+	}
+	for _, tt := range tests {
+		if got := at(set, tt.path); got != tt.want {
+			t.Errorf("%s is %v, want %v", tt.path, got, tt.want)
+		}
+	}
+	// A changed configuration makes another pod.
+	other := objects(t, render(t, "minimal", "--set", "config.log.level=debug"))["StatefulSet"]
+	const sum = "spec.template.metadata.annotations"
+	if a, b := at(set, sum).(object)["checksum/config"], at(other, sum).(object)["checksum/config"]; a == nil || a == b {
+		t.Errorf("checksums of two configurations: %v, %v", a, b)
+	}
+	longer := objects(t, render(t, "minimal", "--set", "shutdownTimeoutSeconds=60"))
+	if got := at(longer["StatefulSet"], "spec.template.spec.terminationGracePeriodSeconds"); got != 75 {
+		t.Errorf("with a shutdown of 60 s the pod gets %v", got)
+	}
+}
+
+// TestChartOptions: what is off is not there, what is on is.
+func TestChartOptions(t *testing.T) {
+	minimal, full := objects(t, render(t, "minimal")), objects(t, render(t, "full"))
+	for _, kind := range []string{"PodMonitor", "NetworkPolicy", "Secret"} {
+		if minimal[kind] != nil {
+			t.Errorf("%s is there unasked", kind)
+		}
+		if full[kind] == nil {
+			t.Errorf("%s is missing", kind)
+		}
+	}
+	if got := at(minimal["StatefulSet"], "spec.template.spec.volumes").([]any)[1].(object)["secret"].(object)["secretName"]; got != "aic-log-api-key" {
+		t.Errorf("the pod reads secret %v", got)
+	}
+	if got := at(full["PodMonitor"], "spec.podMetricsEndpoints[0].path"); got != "/metrics" {
+		t.Errorf("Prometheus scrapes %v", got)
+	}
+	egress := string(render(t, "full", "--show-only", "templates/networkpolicy.yaml"))
+	for _, port := range []string{"port: 53}", "port: 443}", "port: 9092"} {
+		if !strings.Contains(egress, port) {
+			t.Errorf("the policy does not let out %s", port)
+		}
+	}
+}
+
+// TestChartRefuses: values that would expose a secret or lose the single writer.
+func TestChartRefuses(t *testing.T) {
+	helm := need(t, "helm")
+	tests := []struct{ name, set, says string }{
+		{"no tenant", "config.tenants=null", "/config"},
+		{"a key in the ConfigMap", "config.tenants.prod.api_key=0123456789", "config.tenants.prod.api_key: a ConfigMap is no place"},
+		{"a token in the ConfigMap", "config.sinks.archive.token=0123456789", "config.sinks.archive.token: a ConfigMap is no place"},
+		{"a password in the ConfigMap", "config.sinks.archive.sasl.password=0123456789", "config.sinks.archive.sasl.password: "},
+		{"two writers", "replicas=2", "'replicas' not allowed"},
+		{"shared state", "persistence.accessModes={ReadWriteMany}", "/persistence/accessModes"},
+		{"another data_dir", "config.data_dir=/tmp", "/config"},
+		{"a misspelt key", "persistance.size=1Gi", "'persistance' not allowed"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			cmd := exec.Command(helm, "template", "test", chart, "--kube-version", newestCluster,
+				"--values", filepath.Join(chart, "ci/minimal-values.yaml"), "--set", tt.set)
+			out, err := cmd.CombinedOutput()
+			if err == nil || !strings.Contains(string(out), tt.says) {
+				t.Errorf("err %v, want one with %q in:\n%s", err, tt.says, out)
+			}
+			if strings.Contains(string(out), "0123456789") {
+				t.Errorf("the secret is shown:\n%s", out)
+			}
+		})
+	}
+}
+
+// TestChartFits: schema, values and image agree on what there is.
+func TestChartFits(t *testing.T) {
+	var values, schema object
+	if err := yaml.Unmarshal([]byte(read(t, filepath.Join(chart, "values.yaml"))), &values); err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal([]byte(read(t, filepath.Join(chart, "values.schema.json"))), &schema); err != nil {
+		t.Fatal(err)
+	}
+	known := at(schema, "properties").(object)
+	for key := range values {
+		if known[key] == nil {
+			t.Errorf("values.yaml has %s, the schema has not", key)
+		}
+	}
+	for key := range known {
+		if _, ok := values[key]; !ok && key != "global" {
+			t.Errorf("the schema has %s, values.yaml has not", key)
+		}
+	}
+	user := regexp.MustCompile(`(?m)^USER (\d+):`).FindStringSubmatch(read(t, "../Dockerfile"))
+	if user == nil || !strings.Contains(read(t, filepath.Join(chart, "values.yaml")), "runAsUser: "+user[1]) {
+		t.Errorf("the chart does not run as the image's user %v", user)
+	}
+}
