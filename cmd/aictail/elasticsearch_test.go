@@ -59,6 +59,11 @@ func TestRealElasticsearch(t *testing.T) {
 // added is what a document has before what the tenant sent.
 var added = regexp.MustCompile(`^\{"@timestamp":"[^"]*","aictail":\{[^{}]*\},`)
 
+// sentEvent returns the event of a document as the tenant sent it.
+func sentEvent(document string) string {
+	return strings.Replace("{"+added.ReplaceAllString(document, ""), `{"message":`, `{"payload":`, 1)
+}
+
 // askSearch sends a request with a body to an Elasticsearch and reads the answer.
 func askSearch(t *testing.T, method, url, body string, into any) {
 	t.Helper()
@@ -109,8 +114,7 @@ func documents(t *testing.T, url, run string) map[string]int {
 		}
 		askSearch(t, http.MethodPost, url+"/"+run+"-*/_search", `{"size":5000,"sort":["aictail.id","aictail.source"]`+after+`}`, &answer)
 		for _, h := range answer.Hits.Hits {
-			line := strings.Replace("{"+added.ReplaceAllString(string(h.Source), ""), `{"message":`, `{"payload":`, 1)
-			lines[line]++
+			lines[sentEvent(string(h.Source))]++
 			after = `,"search_after":` + string(h.Sort)
 		}
 		if len(answer.Hits.Hits) == 0 {
