@@ -73,6 +73,9 @@ func TestRefused(t *testing.T) {
 		eventually(t, "the pause of "+k.sink, func() bool { return metrics()[ofSink("sink_paused", k.sink)] == 1 })
 	}
 	checkPaused(t, p, address, sinks)
+	for _, k := range sinks {
+		eventually(t, "the lag of "+k.sink, func() bool { return metrics()[ofSink("sink_lag_seconds", k.sink)] > 3 })
+	}
 	before := metrics()[ofSink("sink_events_total", "archive")]
 	eventually(t, "more events in the files", func() bool { return metrics()[ofSink("sink_events_total", "archive")] > before+200 })
 

@@ -19,6 +19,9 @@ const (
 	retryMax = 30 * time.Second
 	// probeInterval is the pause between probes of a sink that refuses.
 	probeInterval = 30 * time.Second
+	// lookEvery is how often a sink that cannot be opened looks for events that wait
+	// for it, so that its lag tells of them.
+	lookEvery = time.Second
 	// quietFor keeps a sink that fails every few seconds and recovers from filling
 	// the log: after a failure was logged, others within this time are only counted,
 	// unless one lasts for lasting.
@@ -76,6 +79,12 @@ func (w *Worker) try(ctx context.Context, do func() error) error {
 func (w *Worker) wait(ctx context.Context, pause time.Duration) error {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
+	var look <-chan time.Time // nil: never
+	if !w.opened.Load() {
+		ticker := time.NewTicker(lookEvery)
+		defer ticker.Stop()
+		look = ticker.C
+	}
 	for {
 		// A sink that keeps a state could not store it now.
 		if !w.ahead && w.serve(ctx) {
@@ -89,6 +98,8 @@ func (w *Worker) wait(ctx context.Context, pause time.Duration) error {
 			return ctx.Err()
 		case <-timer.C:
 			return nil
+		case <-look:
+			_ = w.peek() // it is read again when it is sent
 		case <-w.queue.wake:
 		}
 	}
