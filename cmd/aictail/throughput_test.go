@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,10 +13,11 @@ import (
 )
 
 // TestRealThroughput says how many events each sink takes from a full journal in a
-// second of the daemon's CPU time, in proportion to files. It judges nothing: the
+// second of the daemon's CPU time, in proportion to files. Five sinks of a kind take
+// them at once, so that there is something to measure. It judges nothing: the
 // servers share the machine.
 func TestRealThroughput(t *testing.T) {
-	const events = 60_000
+	const events, copies = 30_000, 5
 	broker := servers.Kafka(t, servers.KafkaOptions{})
 	search := servers.Elasticsearch(t, "8", servers.SearchOptions{})
 	splunk := hectest.New(hectest.Options{})
@@ -34,23 +36,24 @@ func TestRealThroughput(t *testing.T) {
 	t.Cleanup(stop)
 	f := &fullJournal{t: t, dir: t.TempDir(), url: url, events: events}
 
-	first := fmt.Sprintf("first: {type: file, path: '%s/first/{source}.ndjson'}", f.dir)
-	f.deliver("first", first, 1)
-	idle := f.deliver("first", first, 0)
+	f.deliver("first", 1, "type: file, path: '"+f.dir+"/first/{source}.ndjson'")
+	f.events = 0
+	idle := f.deliver("first", 1, "type: file, path: '"+f.dir+"/first/{source}.ndjson'")
+	f.events = events
 	t.Logf("a start with nothing to deliver takes %s of CPU", idle.Round(time.Millisecond))
 	var files float64
 	for _, k := range []struct{ name, config string }{
-		{"files", fmt.Sprintf("type: file, path: '%s/again/{source}.ndjson'", f.dir)},
+		{"files", fmt.Sprintf("type: file, path: '%s/NAME/{source}.ndjson'", f.dir)},
 		{"kafka", fmt.Sprintf("type: kafka, brokers: [%q], topic: %s, key: /payload/transactionId", broker.Addr(), run)},
 		{"splunk", fmt.Sprintf("type: splunk_hec, url: %q, token: token", splunk.URL())},
-		{"search", fmt.Sprintf("type: elasticsearch, urls: [%q], index: '%s-{source}-{yyyy.MM}'", search.URL(), run)},
+		{"search", fmt.Sprintf("type: elasticsearch, urls: [%q], index: '%s-NAME-{source}-{yyyy.MM}'", search.URL(), run)},
 	} {
-		took := f.deliver(k.name, k.name+": {"+k.config+"}", 1) - idle
-		rate := events / max(took, time.Millisecond).Seconds()
+		took := f.deliver(k.name, copies, k.config) - idle
+		rate := copies * events / max(took, time.Millisecond).Seconds()
 		if files == 0 {
 			files = rate
 		}
-		t.Logf("%s: %.0f events per CPU-second, %.2f of files (%s for %d events)", k.name, rate, rate/files, took.Round(time.Millisecond), events)
+		t.Logf("%s: %.0f events per CPU-second, %.2f of files (%s for %d events)", k.name, rate, rate/files, took.Round(time.Millisecond), copies*events)
 	}
 }
 
@@ -61,26 +64,39 @@ type fullJournal struct {
 	events   float64
 }
 
-// deliver runs the daemon with one sink until that has got share of the events, and
-// returns the CPU time that the daemon took.
-func (f *fullJournal) deliver(sink, config string, share float64) time.Duration {
+// deliver runs the daemon with so many sinks until each has got the events, and
+// returns the CPU time that the daemon took. NAME in the configuration of the sinks
+// is replaced by the name of each.
+func (f *fullJournal) deliver(name string, n int, config string) time.Duration {
 	f.t.Helper()
 	address := freeAddress(f.t)
+	var names []string
+	var sinks strings.Builder
+	for i := range n {
+		sink := fmt.Sprintf("%s%d", name, i)
+		names = append(names, sink)
+		fmt.Fprintf(&sinks, "  %s: {%s}\n", sink, strings.ReplaceAll(config, "NAME", sink))
+	}
 	path := filepath.Join(f.dir, "aictail.yaml")
 	writeFile(f.t, path, fmt.Sprintf(`
 data_dir: %s/data
 log: {level: warn}
 admin: {listen: %q}
-tenants: {prod: {url: %q, api_key: x, api_secret: y, sources: [all], start: 1h, sweep: {settle: 5s}, poll: {min_interval: 10s}}}
+tenants: {prod: {url: %q, api_key: x, api_secret: y, sources: [all], start: 1h, sweep: {settle: 5s}, poll: {min_interval: 5s}}}
 filter: {redact: [{preset: "off"}]}
-sinks: {%s}
-`, f.dir, address, f.url, config))
+sinks:
+%s`, f.dir, address, f.url, sinks.String()))
 	p := start(f.t, "run", "--config", path)
-	eventually(f.t, "everything in "+sink, func() bool {
+	eventually(f.t, "everything in "+name, func() bool {
 		// Asking more often would take CPU that counts.
 		time.Sleep(250 * time.Millisecond)
 		body, status := get("http://" + address + "/metrics")
-		return status == 200 && parseMetrics(body)[ofSink("sink_events_total", sink)] >= share*f.events
+		for _, sink := range names {
+			if status != 200 || parseMetrics(body)[ofSink("sink_events_total", sink)] < f.events {
+				return false
+			}
+		}
+		return true
 	})
 	if code := p.stop(); code != exitDone {
 		f.t.Errorf("exit code %d after SIGTERM, want %d", code, exitDone)
