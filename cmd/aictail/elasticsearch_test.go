@@ -64,8 +64,9 @@ func sentEvent(document string) string {
 	return strings.Replace("{"+added.ReplaceAllString(document, ""), `{"message":`, `{"payload":`, 1)
 }
 
-// askSearch sends a request with a body to an Elasticsearch and reads the answer.
-func askSearch(t *testing.T, method, url, body string, into any) {
+// askSearch sends a request with a body to an Elasticsearch and reads the answer. It
+// returns false as long as an index is being made or recovers.
+func askSearch(t *testing.T, method, url, body string, into any) (ready bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -79,6 +80,9 @@ func askSearch(t *testing.T, method, url, body string, into any) {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
+	if res.StatusCode == http.StatusServiceUnavailable {
+		return false
+	}
 	answer, err := io.ReadAll(res.Body)
 	if err == nil {
 		err = json.Unmarshal(answer, into)
@@ -86,6 +90,7 @@ func askSearch(t *testing.T, method, url, body string, into any) {
 	if err != nil || res.StatusCode != http.StatusOK {
 		t.Fatalf("%s: %s, %v: %s", url, res.Status, err, tail(string(answer)))
 	}
+	return true
 }
 
 // countDocuments returns how many documents are in the indices of a run.
@@ -97,7 +102,8 @@ func countDocuments(t *testing.T, url, run string) int {
 	return answer.Count
 }
 
-// documents returns how often each event is in the indices of a run.
+// documents returns how often each event is in the indices of a run; nothing as
+// long as an index is being made or recovers.
 func documents(t *testing.T, url, run string) map[string]int {
 	t.Helper()
 	askSearch(t, http.MethodPost, url+"/"+run+"-*/_refresh", "", &struct{}{})
@@ -112,7 +118,9 @@ func documents(t *testing.T, url, run string) map[string]int {
 				}
 			}
 		}
-		askSearch(t, http.MethodPost, url+"/"+run+"-*/_search", `{"size":5000,"sort":["aictail.id","aictail.source"]`+after+`}`, &answer)
+		if !askSearch(t, http.MethodPost, url+"/"+run+"-*/_search", `{"size":5000,"sort":["aictail.id","aictail.source"]`+after+`}`, &answer) {
+			return nil
+		}
 		for _, h := range answer.Hits.Hits {
 			lines[sentEvent(string(h.Source))]++
 			after = `,"search_after":` + string(h.Sort)
