@@ -68,7 +68,7 @@ sinks:
 	p := start(t, "run", "--config", config)
 	var lines map[string]int
 	eventually(t, "every event in Kafka", func() bool {
-		lines = readTopics(t, cluster)
+		lines = readCluster(t, cluster)
 		missing, _ := compare(tenant, lines)
 		if missing > 0 {
 			time.Sleep(time.Second) // comparing takes the CPU that the daemon needs
@@ -78,7 +78,7 @@ sinks:
 	if code := p.stop(); code != exitDone {
 		t.Errorf("exit code %d after SIGTERM, want %d:\n%s", code, exitDone, tail(p.log.String()))
 	}
-	lines = readTopics(t, cluster)
+	lines = readCluster(t, cluster)
 	missing, surplus := compare(tenant, lines)
 	t.Logf("%d different records, %d missing, %d too many", len(lines), missing, surplus)
 	if missing > 0 || surplus > 0 {
@@ -86,8 +86,8 @@ sinks:
 	}
 }
 
-// readTopics returns how often each record value is in the cluster's topics.
-func readTopics(t *testing.T, cluster *kfake.Cluster) map[string]int {
+// readCluster returns how often each record value is in the cluster's topics.
+func readCluster(t *testing.T, cluster *kfake.Cluster) map[string]int {
 	t.Helper()
 	left := int64(0)
 	from := map[string]map[int32]kgo.Offset{}
