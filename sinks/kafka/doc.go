@@ -47,7 +47,7 @@
 // As long as the connection lives, the answer can still come: a broker that stood
 // still acts on what is in its sockets when it goes on, however late. So the
 // connection is kept and the answer waited for, across any number of Sends, unless
-// another broker leads the partition by now.
+// another broker leads the partition by now, or minutes have passed.
 //
 // If there will be no answer, the partition is read from next to its end. The events of ours that are found are delivered, all others of
 // the doubt are not; next moves to the end. What was found is a set of single
