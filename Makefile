@@ -6,6 +6,8 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 FOR     ?= 30s
 # Where lint tools are installed: outside the tree and the user's own GOBIN.
 TOOLS   ?= $(HOME)/.cache/aictail/tools
+# Part of Debian's package prometheus.
+PROMTOOL ?= promtool
 # The linter's version is pinned, so that a new one cannot break the build unasked.
 GOLANGCI_VERSION := v2.15.0
 # So are those of the tools that check what is in deploy/.
@@ -17,7 +19,7 @@ CYCLONEDX_VERSION := v1.10.0
 # And that of the check for known vulnerabilities; its database is always the newest.
 GOVULNCHECK_VERSION := v1.9.0
 
-.PHONY: help build demo test race crash soak integration bench fuzz lint fmt vuln licenses clean deb image modules helm sbom check-deploy deploy-tools
+.PHONY: help build demo test race crash soak integration bench fuzz docs alerts lint fmt vuln licenses clean deb image modules helm sbom check-deploy deploy-tools
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +55,14 @@ fuzz: ## fuzz every parser for half a minute each
 	    $(GO) test -run '^$$' -fuzz "^$$n\$$" -fuzztime 30s ./$$(dirname $$f) || exit 1; \
 	  done; \
 	done
+
+docs: ## write docs/metrics.md from the code
+	$(GO) test -run '^TestMetrics$$' -count=1 ./cmd/internal/service -update
+
+alerts: ## check and test the Prometheus rules and the dashboard's queries (needs promtool)
+	$(PROMTOOL) check rules deploy/prometheus/recording.yaml deploy/prometheus/alerts.yaml
+	$(PROMTOOL) test rules deploy/prometheus/tests/*.yaml
+	PROMTOOL=$(PROMTOOL) $(GO) test -run '^TestAlerts|^TestDashboard' -count=1 ./cmd/internal/service
 
 lint: $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION) ## run gofmt, go vet and the linter
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'these files need gofmt: make fmt'; exit 1; }

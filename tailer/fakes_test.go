@@ -393,7 +393,8 @@ func (w *world) gaps() []string {
 	return w.metric("aictail_gaps_total", "reason")
 }
 
-// metric returns the values of a metric as "label value: number", sorted.
+// metric returns the values of a metric as "label value: number", sorted, without
+// what was never counted.
 func (w *world) metric(name, label string) []string {
 	families, err := w.registry.Gather()
 	if err != nil {
@@ -405,9 +406,13 @@ func (w *world) metric(name, label string) []string {
 			continue
 		}
 		for _, m := range f.GetMetric() {
+			value := m.GetCounter().GetValue() + m.GetGauge().GetValue() + float64(m.GetHistogram().GetSampleCount())
+			if m.GetGauge() == nil && value == 0 {
+				continue
+			}
 			for _, l := range m.GetLabel() {
 				if l.GetName() == label {
-					out = append(out, fmt.Sprintf("%s: %v", l.GetValue(), m.GetCounter().GetValue()+m.GetGauge().GetValue()))
+					out = append(out, fmt.Sprintf("%s: %v", l.GetValue(), value))
 				}
 			}
 		}

@@ -50,6 +50,9 @@ type intake struct {
 	events []aictail.Event  // reused
 	counts sourceCounts
 
+	// trusted is what the stream's trust was at the last commit; of the sweep.
+	trusted int
+
 	// Of the page or window at hand, since the last commit:
 	chunks []chunk // what of it is in the journal
 	keys   []idKey // the keys of its accepted events
@@ -69,6 +72,7 @@ func (in *intake) begin() {
 	in.chunks, in.keys, in.fresh = in.chunks[:0], in.keys[:0], 0
 	in.joined = [4]int{}
 	in.ident.startPage()
+	in.trusted = in.stream.trust()
 }
 
 // add takes the next entries. After an error the page is to be given up with
@@ -108,6 +112,8 @@ func (in *intake) take(whole []assemble.Event) error {
 		}
 		in.events = append(in.events, ev)
 	}
+	in.stream.appending.RLock()
+	defer in.stream.appending.RUnlock()
 	before := len(in.keys)
 	var fresh []aictail.Event
 	fresh, in.keys = in.stream.accept(in.events, in.keys, &in.counts)
@@ -134,9 +140,14 @@ func (in *intake) take(whole []assemble.Event) error {
 		return journalError{err}
 	}
 	in.stream.placed(in.keys[before:], first)
+	if in.isTail() {
+		in.stream.doubt(first)
+	}
 	in.chunks = append(in.chunks, chunk{pos: first, keys: len(in.keys)})
 	return nil
 }
+
+func (in *intake) isTail() bool { return in.via == "tail" }
 
 // isObject tells whether an event is an entry that is whole by itself: one whose
 // payload the tenant sent as an object.
@@ -163,11 +174,26 @@ func (in *intake) commit(ctx context.Context, checkpoint []byte) error {
 			return journalError{errors.Join(err, in.settle(ctx))}
 		}
 	}
-	in.chunks, in.keys = in.chunks[:0], in.keys[:0]
+	if err := in.release(ctx); err != nil {
+		return journalError{err}
+	}
 	if _, _, err := in.journal.Append(aictail.Record{Stream: in.name, Checkpoint: checkpoint}); err != nil {
 		return journalError{err}
 	}
 	return nil
+}
+
+// release lets go of chunks that are durable. A sweep goes on only once what it has
+// taken for duplicates is durable too.
+func (in *intake) release(ctx context.Context) error {
+	in.chunks, in.keys = in.chunks[:0], in.keys[:0]
+	if in.isTail() {
+		in.stream.noDoubt()
+		return nil
+	}
+	err := in.stream.confirmTrust(ctx, in.trusted, in.journal)
+	in.trusted = in.stream.trust()
+	return err
 }
 
 // settle finds out, after a failure in the middle of a page or window, which of
@@ -187,5 +213,8 @@ func (in *intake) settle(ctx context.Context) error {
 		start = c.keys
 	}
 	in.chunks, in.keys = in.chunks[:0], in.keys[:0]
+	if in.isTail() {
+		in.stream.noDoubt()
+	}
 	return failed
 }

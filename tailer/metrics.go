@@ -1,6 +1,7 @@
 package tailer
 
 import (
+	"strings"
 	"sync"
 	"time"
 
@@ -20,6 +21,7 @@ type Metrics struct {
 	gaps       *prometheus.CounterVec
 	inexact    *prometheus.CounterVec
 	up         *prometheus.GaugeVec
+	skew       *prometheus.GaugeVec
 	fragments  *prometheus.CounterVec
 	late       *prometheus.HistogramVec
 	lost       *prometheus.CounterVec
@@ -45,7 +47,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		// From the least settle time that makes sense to a day.
 		Buckets: []float64{10, 20, 30, 60, 120, 300, 900, 3600, 6 * 3600, 24 * 3600}}, []string{"tenant"})
 	r.MustRegister(late)
-	return &Metrics{
+	m := &Metrics{
 		last: map[[2]string]time.Time{},
 		received: counter("events_received_total",
 			"Events read from the tenant for the first time, before the filter. via says by which endpoint.", "tenant", "source", "via"),
@@ -60,16 +62,53 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		remaining: gauge("rate_limit_remaining",
 			"Requests left in the tenant's current minute, as last told.", "tenant"),
 		gaps: counter("gaps_total",
-			"Times the tail may have left out entries: page_full, cookie_refused or polled_late.", "tenant", "source", "reason"),
+			"Times the tail may have left out entries of the source: page_full, cookie_refused or polled_late.", "tenant", "source", "reason"),
 		inexact: counter("entries_without_timestamp_total",
 			"Entries whose timestamp could not be read; they were forwarded with the time of receipt.", "tenant"),
 		up: gauge("tenant_up",
 			"1 while the tenant answers, 0 while it cannot be reached or refuses the API key.", "tenant"),
+		skew: gauge("clock_skew_seconds",
+			"How far this machine's clock is ahead of the tenant's, by the Date of its last answer: good to a second, and the answer's way counts in.", "tenant"),
 		fragments: counter("fragments_total",
 			"What became of events that the tenant returned in several entries: joined (split JSON), record (lines of one log record), loose (forwarded part by part, marked) or left_to_sweep (not joined by the tail; the sweep decides).", "outcome"),
 		late: late,
 		lost: counter("lost_seconds_total",
-			"Time whose entries the tenant gave up before they were swept.", "tenant", "source"),
+			"Time of the source whose entries the tenant gave up before they were swept.", "tenant", "source"),
+	}
+	for _, outcome := range []string{"joined", "record", "loose", "left_to_sweep"} {
+		m.fragments.WithLabelValues(outcome)
+	}
+	return m
+}
+
+// addTenant makes the tenant's series appear, at 0, from the start: the first 429
+// is a change then, and not a series that comes from nowhere. Other statuses appear
+// when they are answered.
+func (m *Metrics) addTenant(name string) {
+	m.up.WithLabelValues(name).Set(1)
+	m.late.WithLabelValues(name)
+	m.inexact.WithLabelValues(name)
+	for _, endpoint := range []string{endpointTail, endpointRange} {
+		for _, code := range []string{"200", "400", "401", "403", "429", "500", "502", "503", "504", "network", "body"} {
+			m.requests.WithLabelValues(name, endpoint, code)
+		}
+	}
+}
+
+// addStream does the same for the sources of a stream.
+func (m *Metrics) addStream(s *Stream) {
+	for _, source := range s.Sources() {
+		for _, reason := range []string{"page_full", "cookie_refused", "polled_late"} {
+			m.gaps.WithLabelValues(s.tenant, source, reason)
+		}
+		m.lost.WithLabelValues(s.tenant, source)
+		if strings.HasSuffix(source, "-everything") {
+			continue // its events name the sources that it shows
+		}
+		m.duplicates.WithLabelValues(s.tenant, source)
+		for _, via := range []string{"tail", "sweep"} {
+			m.received.WithLabelValues(s.tenant, source, via)
+		}
 	}
 }
 

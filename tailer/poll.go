@@ -41,10 +41,12 @@ func (t *Tailer) poll(ctx context.Context) error {
 		t.deps.Tenant.answered(endpointTail, err)
 	}
 	if err == nil {
-		if err = t.finishPage(ctx, page, asked); err == nil {
-			return nil
-		}
-	} else if lost := t.in.settle(ctx); lost != nil {
+		err = t.finishPage(ctx, page, asked)
+	}
+	if err == nil {
+		return nil
+	}
+	if lost := t.in.settle(ctx); lost != nil {
 		err = journalError{lost}
 	}
 	t.rewind()
@@ -263,7 +265,9 @@ const (
 )
 
 func (t *Tailer) gap(reason string, from, to time.Time) {
-	t.deps.Tenant.metrics.gaps.WithLabelValues(t.deps.Tenant.Name(), t.deps.Stream.sources, reason).Inc()
+	for _, source := range t.deps.Stream.Sources() {
+		t.deps.Tenant.metrics.gaps.WithLabelValues(t.deps.Tenant.Name(), source, reason).Inc()
+	}
 	log, text := t.log.Info, "the tail may have left out entries; the sweep fetches them"
 	if t.deps.Stream.cfg.Mode == sweep.Off {
 		log, text = t.log.Warn, "the tail may have left out entries, and the sweep is off"

@@ -1,7 +1,9 @@
 package tailer
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -21,7 +23,13 @@ type Stream struct {
 	sources string
 	cfg     SweepConfig
 
-	mu      sync.Mutex // guards what follows
+	// appending is held, shared, by a reader from accepting events to their being
+	// written to the journal, and taken whole by who must not overtake that.
+	appending sync.RWMutex
+
+	mu      sync.Mutex         // guards what follows
+	inDoubt []aictail.Position // chunks of the tail that are not known to be durable
+	voided  int                // how often events that had been accepted were forgotten
 	ids     *idSet
 	plan    *sweep.Stream
 	covered sweep.Coverage // of plan, as last looked at
@@ -67,6 +75,7 @@ func (s *Stream) planLocked(start time.Time, c sweep.Coverage, wanted []sweep.In
 		s.plan.Backfill(iv)
 	}
 	s.covered = s.plan.Coverage()
+	s.raiseFloorLocked()
 }
 
 // Recover restores the sweep's state, as it was in its last record with a
@@ -165,6 +174,7 @@ func (s *Stream) wantsLocked(at time.Time) bool {
 func (s *Stream) forget(keys []idKey) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.voided++
 	for _, k := range keys {
 		s.ids.remove(k)
 	}
@@ -175,6 +185,47 @@ func (s *Stream) placed(keys []idKey, pos aictail.Position) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ids.placed(keys, pos)
+}
+
+// doubt notes a chunk of the tail that is written and not known to be durable.
+func (s *Stream) doubt(pos aictail.Position) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inDoubt = append(s.inDoubt, pos)
+}
+
+// noDoubt says that the fate of the chunks that were noted is known.
+func (s *Stream) noDoubt() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inDoubt = s.inDoubt[:0]
+}
+
+// trust returns a mark to give to confirmTrust.
+func (s *Stream) trust() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.voided
+}
+
+// confirmTrust returns nil if every event that was taken for a duplicate since the
+// mark is durable in the journal. What the tail has accepted may still be on its way
+// there: a coverage that overtook it would claim, after a crash, what is not there.
+func (s *Stream) confirmTrust(ctx context.Context, mark int, j Journal) error {
+	s.appending.Lock()   // until what was accepted is written
+	s.appending.Unlock() //nolint:staticcheck // nothing to do in between
+	s.mu.Lock()
+	chunks := slices.Clone(s.inDoubt)
+	s.mu.Unlock()
+	for _, pos := range chunks {
+		if err := j.Sync(ctx, pos); err != nil {
+			return err
+		}
+	}
+	if s.trust() != mark {
+		return errors.New("events that were taken for duplicates did not reach the journal; the window is read again")
+	}
+	return nil
 }
 
 // keepCovered is how long ids are remembered after their time has been covered:
@@ -191,10 +242,7 @@ func (s *Stream) forgetLocked(now time.Time) {
 		}
 		return
 	}
-	intervals := s.covered.Intervals()
-	if len(intervals) > 0 {
-		s.floor = max(s.floor, minuteOf(intervals[len(intervals)-1].End.Add(-s.keepCovered())))
-	}
+	s.raiseFloorLocked()
 	gone := minuteOf(now.Add(-Retention))
 	for m := range s.ids.minutes {
 		if m < gone || m < s.floor && s.coversMinuteLocked(m) {
@@ -205,6 +253,13 @@ func (s *Stream) forgetLocked(now time.Time) {
 		oldest, _ := s.ids.oldest()
 		s.evicted += len(s.ids.minutes[oldest].ids)
 		s.ids.drop(oldest)
+	}
+}
+
+// raiseFloorLocked moves the floor up behind the newest coverage.
+func (s *Stream) raiseFloorLocked() {
+	if intervals := s.covered.Intervals(); len(intervals) > 0 {
+		s.floor = max(s.floor, minuteOf(intervals[len(intervals)-1].End.Add(-s.keepCovered())))
 	}
 }
 
@@ -364,6 +419,9 @@ type Progress struct {
 	CompleteUntil time.Time
 	// Behind is the time that remains to be swept.
 	Behind time.Duration
+	// OldestMissing is the oldest time that remains to be swept, also of what a
+	// backfill asks for; the end of what has settled if nothing does.
+	OldestMissing time.Time
 	// Remaining is how long that may take at the pace so far; 0 if the sweep is not
 	// catching up or nothing is known yet.
 	Remaining time.Duration
@@ -381,6 +439,7 @@ func (s *Stream) Progress(now time.Time) Progress {
 		return p
 	}
 	p.CompleteUntil, p.Behind = s.plan.CompleteUntil(now), s.plan.Behind(now)
+	p.OldestMissing = s.plan.OldestMissing(now)
 	p.Remaining = s.catchUp.remaining(now)
 	p.Covered = s.covered.Intervals()
 	begin := s.start

@@ -155,7 +155,9 @@ func (s *Sweeper) afterSuccess(failures int) {
 // reportLost tells, once, which time the tenant no longer keeps.
 func (s *Sweeper) reportLost() {
 	for _, iv := range s.deps.Stream.lost(time.Now()) {
-		s.deps.Tenant.metrics.lost.WithLabelValues(s.deps.Tenant.Name(), s.deps.Stream.sources).Add(iv.End.Sub(iv.Begin).Seconds())
+		for _, source := range s.deps.Stream.Sources() {
+			s.deps.Tenant.metrics.lost.WithLabelValues(s.deps.Tenant.Name(), source).Add(iv.Duration().Seconds())
+		}
 		s.log.Error("entries of this time are lost: it was not swept before the tenant's 30 days were over",
 			zap.Time("from", iv.Begin), zap.Time("to", iv.End))
 	}

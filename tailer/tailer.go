@@ -103,6 +103,7 @@ func New(cfg Config, deps Deps) *Tailer {
 		goesOn: t.goesOn, ident: newIdentifier(),
 	}
 	t.rewind()
+	deps.Tenant.metrics.addStream(deps.Stream)
 	return t
 }
 
@@ -114,10 +115,14 @@ func (t *Tailer) Recover(saved []byte) error {
 		return err
 	}
 	t.saved = c
-	for _, id := range c.Overlap {
-		// Where nothing is swept, ids are the only way to know the last entry of a
-		// source that has been silent for longer than the journal lasts.
-		t.deps.Stream.RecoverEvent([]byte(id), c.Last, math.MaxUint64)
+	if t.deps.Stream.cfg.Mode == sweep.Off {
+		// Ids are the only way to know the last entry of a source that has been silent
+		// for longer than the journal lasts. Where time is swept, the coverage knows it;
+		// and an entry may have been left to the sweep, so that only the journal can
+		// tell whether it is there.
+		for _, id := range c.Overlap {
+			t.deps.Stream.RecoverEvent([]byte(id), c.Last, math.MaxUint64)
+		}
 	}
 	t.rewind()
 	return nil

@@ -208,8 +208,8 @@ func TestFullPage(t *testing.T) {
 		start := time.Now()
 		w.run(20*time.Second, "am-access,idm-access")
 		w.wantAllOnce("am-access,idm-access")
-		if got := w.gaps(); len(got) != 1 || !strings.HasPrefix(got[0], "page_full: ") {
-			t.Errorf("gaps %v, want page_full", got)
+		if got := w.gaps(); len(got) != 2 || !strings.HasPrefix(got[0], "page_full: ") || got[0] != got[1] {
+			t.Errorf("gaps %v, want page_full for both sources", got)
 		}
 		if n := len(w.journal.raws()); n < 25_000 {
 			t.Errorf("%d events after %s: a full page must be followed by the next at once", n, time.Since(start))
@@ -290,6 +290,24 @@ func TestRefusedKey(t *testing.T) {
 			if s := fmt.Sprint(e); strings.Contains(s, "5uQ1") || strings.Contains(s, "8fK3") {
 				t.Errorf("a log entry shows the key: %s", s)
 			}
+		}
+	})
+}
+
+// TestClockSkew: the tenant's clock is a minute behind. With a whole second's
+// precision, that is a minute or a little more.
+func TestClockSkew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, simulator.Options{Now: func() time.Time { return time.Now().Add(-time.Minute) }})
+		w.run(10*time.Second, "am-core")
+		var skew float64
+		for _, got := range w.metric("aictail_clock_skew_seconds", "tenant") {
+			if _, err := fmt.Sscanf(got, "prod: %g", &skew); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if skew < 60 || skew >= 61 {
+			t.Errorf("skew %g, want 60 to 61", skew)
 		}
 	})
 }

@@ -65,7 +65,7 @@ const tailShare = 0.55
 
 // NewTenant returns the shared part of a tenant's tailers and sweepers.
 func NewTenant(cfg TenantConfig, client Client, b *budget.Budget, m *Metrics, log *zap.Logger) *Tenant {
-	m.up.WithLabelValues(cfg.Name).Set(1)
+	m.addTenant(cfg.Name)
 	return &Tenant{
 		name: cfg.Name, client: client, budget: b, metrics: m, log: log.With(zap.String("tenant", cfg.Name)),
 		pacer: budget.NewPacer(budget.PacerOptions{
@@ -173,6 +173,9 @@ func (t *Tenant) answered(endpoint string, err error) {
 }
 
 func (t *Tenant) observe(q aic.Quota, refused bool) {
+	if !q.Date.IsZero() {
+		t.metrics.skew.WithLabelValues(t.name).Set(time.Since(q.Date).Seconds())
+	}
 	o := budget.Observation{Known: q.Known, Refused: refused, RetryAfter: q.RetryAfter}
 	if q.Known {
 		now := q.Date

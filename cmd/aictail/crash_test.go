@@ -117,6 +117,10 @@ func crashTenant(t *testing.T, seed uint64) (tenant *simulator.Tenant, url strin
 	if err := tenant.FaultShare(0.05, faults...); err != nil {
 		t.Fatal(err)
 	}
+	// Chance may leave a short run without any.
+	if _, err := tenant.Inject(simulator.Fault{Effect: simulator.Cut, Times: 2}); err != nil {
+		t.Fatal(err)
+	}
 	url, stop, err := simulator.Start(tenant)
 	if err != nil {
 		t.Fatal(err)

@@ -66,10 +66,11 @@ sinks:
 // added is what a document has before what the tenant sent.
 var added = regexp.MustCompile(`^\{"@timestamp":"[^"]*","aictail":\{[^{}]*\},`)
 
-// documents returns how often each event is in the indices of a run.
+// documents returns how often each event is in the indices of a run; nothing as
+// long as an index is being made or recovers.
 func documents(t *testing.T, url, run string) map[string]int {
 	t.Helper()
-	call := func(path, body string, into any) {
+	call := func(path, body string, into any) (ready bool) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+path, strings.NewReader(body))
@@ -82,9 +83,13 @@ func documents(t *testing.T, url, run string) map[string]int {
 			t.Fatal(err)
 		}
 		defer res.Body.Close()
+		if res.StatusCode == http.StatusServiceUnavailable {
+			return false
+		}
 		if err := json.NewDecoder(res.Body).Decode(into); err != nil || res.StatusCode != http.StatusOK {
 			t.Fatalf("%s: %s, %v", path, res.Status, err)
 		}
+		return true
 	}
 	call("/"+run+"-*/_refresh", "", &struct{}{})
 	lines := map[string]int{}
@@ -98,7 +103,9 @@ func documents(t *testing.T, url, run string) map[string]int {
 				}
 			}
 		}
-		call("/"+run+"-*/_search", `{"size":5000,"sort":["aictail.id","aictail.source"]`+after+`}`, &answer)
+		if !call("/"+run+"-*/_search", `{"size":5000,"sort":["aictail.id","aictail.source"]`+after+`}`, &answer) {
+			return nil
+		}
 		for _, h := range answer.Hits.Hits {
 			line := strings.Replace("{"+added.ReplaceAllString(string(h.Source), ""), `{"message":`, `{"payload":`, 1)
 			lines[line]++

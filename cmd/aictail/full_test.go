@@ -64,6 +64,11 @@ sinks:
 	if body, _ := get("http://" + address + "/metrics"); !strings.Contains(body, `aictail_sink_paused{sink="bad"} 1`) {
 		t.Error("the metrics do not say that the sink is paused")
 	}
+	full := &scene{t: t, admin: address}
+	if is, _ := full.value("aictail_journal_bytes"); is < 32<<20 {
+		t.Errorf("aictail_journal_bytes is %g", is)
+	}
+	full.until("is max_size", equals(32<<20), "aictail_journal_max_bytes")
 	if n := countNewlines(t, filepath.Join(dir, "good")); n >= entries {
 		t.Errorf("%d events in the good sink: polling did not stop", n)
 	}

@@ -91,7 +91,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.`,
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newRun(), newDemo(), newValidate(), newSources(), newCoverage(), newBackfill(), newDeadletter(), newReplay(), newRedact(), newSimulate(), newHealth(), newVersion(), newMan())
+	root.AddCommand(newRun(), newDemo(), newValidate(), newSources(), newCoverage(), newBackfill(), newDeadletter(), newReplay(), newRedact(), newTail(), newDoctor(), newSimulate(), newHealth(), newVersion(), newMan())
 	return root
 }
 

@@ -3,6 +3,7 @@ package deliver
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
+	"aictail/sinks"
 	"aictail/sinks/deliver/deadletter"
 )
 
@@ -41,6 +42,10 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 func (m *Metrics) add(w *Worker) {
 	m.events.WithLabelValues(w.name)
 	m.paused.WithLabelValues(w.name).Set(0)
+	m.duration.WithLabelValues(w.name)
+	for _, kind := range []sinks.Kind{sinks.Retry, sinks.Split, sinks.Poison, sinks.Refused} {
+		m.errors.WithLabelValues(w.name, kind.String())
+	}
 	for _, reason := range []deadletter.Reason{deadletter.Rejected, deadletter.TooLarge} {
 		m.letters.WithLabelValues(w.name, string(reason))
 	}
@@ -55,4 +60,6 @@ func (m *Metrics) add(w *Worker) {
 		func() float64 { return float64(w.deps.Letters.Count()) })
 	gauge("aictail_dead_letter_bytes", "Size of the file of dead letters.",
 		func() float64 { return float64(w.deps.Letters.Bytes()) })
+	gauge("aictail_dead_letter_max_bytes", "Size of the file of dead letters beyond which the sink pauses.",
+		func() float64 { return float64(w.deps.Letters.MaxBytes()) })
 }

@@ -19,6 +19,8 @@ import (
 	"github.com/segmentio/kafka-go/protocol/saslhandshake"
 	"github.com/segmentio/kafka-go/sasl"
 	"github.com/segmentio/kafka-go/sasl/plain"
+
+	"aictail/sinks"
 )
 
 // connection is one connection to a broker, ready for requests. It carries one
@@ -79,6 +81,7 @@ func (t *transport) establish(ctx context.Context, address string) (_ *connectio
 		if err := secure.HandshakeContext(ctx); err != nil {
 			return nil, &tlsError{err}
 		}
+		sinks.NoteCertificates(ctx, secure.ConnectionState())
 		conn = secure
 	}
 	c := &connection{address: address, conn: protocol.NewConn(&frameGuard{Conn: conn}, t.clientID)}

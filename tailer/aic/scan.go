@@ -7,18 +7,19 @@ import (
 )
 
 const (
-	// maxDepth bounds nesting, counted from an entry (or another value at the
-	// top level of a page). Log entries nest about ten deep; encoding/json gives
-	// up at 10,000.
-	maxDepth = 1000
+	// usualDepth is the nesting for which there is room from the start. Log entries
+	// nest about ten deep. There is no bound: a single entry that somebody nests
+	// deeper than that must not keep its page from being read. It costs a byte of
+	// memory for each level, and the filter puts it into quarantine.
+	usualDepth = 1000
 	// pad zero bytes follow the data. A zero is not allowed anywhere in JSON, so
 	// every loop of the scanner ends there without comparing its index, and a
 	// load of eight bytes that begins within the data stays in the buffer.
 	pad = 8
 )
 
-// scanner reads JSON from a buffer, as strictly as encoding/json.Valid except
-// for the smaller maxDepth. It never looks at a byte twice while the data
+// scanner reads JSON from a buffer, as strictly as encoding/json.Valid but without
+// its bound on depth. It never looks at a byte twice while the data
 // suffices. Its methods take the index where something begins and return the
 // index after it, or -1 after noting the failure.
 //
@@ -32,7 +33,7 @@ type scanner struct {
 	reason string
 	at     int
 
-	closers [maxDepth + 1]byte // the end of each open container
+	closers []byte // the end of each open container; from 1 on
 }
 
 // fail notes why scanning stopped. At the end of the data it always stops, and
@@ -195,10 +196,10 @@ func (s *scanner) value(i, depth int) int {
 		// A value begins at i.
 		switch c := b[i]; c {
 		case '{', '[':
-			if depth >= maxDepth {
-				return s.fail(i, "nested too deeply")
-			}
 			depth++
+			if depth >= len(s.closers) {
+				s.closers = append(s.closers, make([]byte, max(usualDepth, len(s.closers)))...)
+			}
 			s.closers[depth] = c + 2 // '[' and ']', '{' and '}' are two apart
 			if i++; b[i] <= ' ' {
 				i = s.space(i)

@@ -67,6 +67,17 @@ func (s *Stream) Behind(now time.Time) time.Duration {
 	return s.uncovered(now.UTC()).Duration()
 }
 
+// OldestMissing returns the begin of the oldest time that is wanted, has settled and
+// is not covered; the end of what has settled if there is none. What Backfill asks
+// for is wanted as well.
+func (s *Stream) OldestMissing(now time.Time) time.Time {
+	now = now.UTC()
+	if gaps := s.uncovered(now).list; s.cfg.Mode != Off && len(gaps) > 0 {
+		return gaps[0].Begin
+	}
+	return s.settled(now)
+}
+
 // Lost returns the time that left the retention before it was swept, oldest
 // first. Each moment is reported once; after a restart, what was lost since the
 // end of the coverage moved last may be reported again. With a Start as far back

@@ -476,6 +476,23 @@ func TestUncoverAndBackfill(t *testing.T) {
 	r.idle()
 }
 
+// TestOldestMissing: it is what a backfill asks for, then what is left of the
+// stream's own time, and the settled present once nothing is.
+func TestOldestMissing(t *testing.T) {
+	r := newRig(t, Config{Start: epoch.Add(-time.Hour)}, covering(span(-3600, -600), span(-500, -30)))
+	want := func(seconds int) {
+		t.Helper()
+		if got := r.s.OldestMissing(r.now).Sub(epoch).Seconds(); got != float64(seconds) {
+			t.Errorf("oldest missing at %v s, want %d s", got, seconds)
+		}
+	}
+	want(-600)
+	r.s.Backfill(span(-9000, -8000))
+	want(-9000)
+	r.sweepAll(10)
+	want(-30)
+}
+
 func TestUncoverDuringTheSweep(t *testing.T) {
 	r := newRig(t, Config{Start: epoch.Add(-time.Hour)}, Coverage{})
 	w := r.due()

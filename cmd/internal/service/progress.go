@@ -28,6 +28,11 @@ func behindDesc() *prometheus.Desc {
 		"Time that remains to be swept, the settle time not counted.", []string{"tenant", "source"}, nil)
 }
 
+func oldestMissingDesc() *prometheus.Desc {
+	return prometheus.NewDesc("aictail_oldest_missing_timestamp_seconds",
+		"Oldest time that remains to be swept, backfills included. The tenant deletes it 30 days after.", []string{"tenant", "source"}, nil)
+}
+
 func sinkUntilDesc() *prometheus.Desc {
 	return prometheus.NewDesc("aictail_sink_complete_until_timestamp_seconds",
 		"Time until which every entry of every swept source has reached the sink.", []string{"sink"}, nil)
@@ -37,6 +42,7 @@ func sinkUntilDesc() *prometheus.Desc {
 func (c progressCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- completeUntilDesc()
 	ch <- behindDesc()
+	ch <- oldestMissingDesc()
 	ch <- sinkUntilDesc()
 }
 
@@ -54,6 +60,8 @@ func (c progressCollector) Collect(ch chan<- prometheus.Metric) {
 					float64(p.CompleteUntil.UnixNano())/1e9, r.tenant.name, source)
 			}
 			ch <- prometheus.MustNewConstMetric(behindDesc(), prometheus.GaugeValue, p.Behind.Seconds(), r.tenant.name, source)
+			ch <- prometheus.MustNewConstMetric(oldestMissingDesc(), prometheus.GaugeValue,
+				float64(p.OldestMissing.UnixNano())/1e9, r.tenant.name, source)
 		}
 	}
 	for _, k := range c.s.sinks {

@@ -50,7 +50,7 @@ type Options struct {
 	FS FS
 }
 
-// Store is the dead letters of one sink. Count and Bytes may be called by any
+// Store is the dead letters of one sink. Count, Bytes and MaxBytes may be called by any
 // goroutine, everything else by one at a time.
 type Store struct {
 	opts Options
@@ -87,6 +87,9 @@ func (s *Store) Count() int { return int(s.count.Load()) }
 
 // Bytes returns the size of the file.
 func (s *Store) Bytes() int64 { return s.bytes.Load() }
+
+// MaxBytes returns the size of the file beyond which no letter is added.
+func (s *Store) MaxBytes() int64 { return s.opts.MaxSize }
 
 // File returns the path of the file.
 func (s *Store) File() string { return s.path }
