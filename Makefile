@@ -16,8 +16,10 @@ COMPOSE_VERSION   := v2.16.2
 HADOLINT_VERSION  := 2.15.1
 KUBERNETES_VALIDATE_VERSION := 1.37.0
 CYCLONEDX_VERSION := v1.10.0
+# And that of the check for known vulnerabilities; its database is always the newest.
+GOVULNCHECK_VERSION := v1.9.0
 
-.PHONY: help build demo test race crash soak integration bench fuzz docs alerts lint fmt clean deb image modules helm sbom check-deploy deploy-tools
+.PHONY: help build demo test race crash soak integration bench fuzz docs alerts lint fmt vuln licenses clean deb image modules helm sbom check-deploy deploy-tools
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +76,17 @@ $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION):
 
 fmt: ## format the code
 	gofmt -w .
+
+vuln: $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION) ## look for known vulnerabilities in what the program calls (needs the network)
+	.ci/vuln.sh $<
+
+$(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION):
+	@mkdir -p $(TOOLS)
+	GOBIN=$(TOOLS) $(GO) install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
+	@mv $(TOOLS)/govulncheck $@
+
+licenses: ## check that every dependency's licence is one of those that are allowed
+	$(GO) test -count=1 -run 'TestLicenses' -v ./deploy
 
 deb: ## build the Debian package dist/aictail_*.deb (GOARCH=arm64 for another architecture)
 	GO=$(GO) VERSION=$(VERSION) deploy/debian/build.sh

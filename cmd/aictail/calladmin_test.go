@@ -52,6 +52,7 @@ sinks: {archive: {type: file, path: "%[1]s/out/{source}.ndjson"}}
 	eventually(t, "events", func() bool { return countNewlines(t, filepath.Join(dir, "out")) > 0 })
 	ask(exitDone, "prod am-core (sweep: full)", "coverage")
 	ask(exitDone, "archive", "replay", "--sink", "archive", "--since", "1h")
+	ask(exitDone, "a daemon runs on this data_dir", "doctor")
 
 	t.Setenv("AICTAIL_ADMIN_PASSWORD", "wrong")
 	ask(exitFailed, "set AICTAIL_ADMIN_USER and AICTAIL_ADMIN_PASSWORD", "coverage")

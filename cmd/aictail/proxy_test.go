@@ -49,6 +49,14 @@ sinks: {archive: {type: file, path: "%s/{source}.ndjson"}}
 	if got := <-asked; got != "CONNECT example.com:443" {
 		t.Errorf("the proxy was asked to %s", got)
 	}
+	for range len(asked) {
+		<-asked
+	}
+	p = start(t, "doctor", "--config", config)
+	p.wait()
+	if log := p.log.String(); !strings.Contains(log, "the tenant accepts the API key") || strings.Contains(log, "Zq7-proxy") {
+		t.Errorf("doctor:\n%s", log)
+	}
 	write("{}")
 	p = start(t, "sources", "--config", config)
 	if code := p.wait(); code != exitFailed || !strings.Contains(p.log.String(), "tls.ca_file") || strings.Contains(p.log.String(), "Zq7-proxy") {

@@ -162,7 +162,7 @@ func TestSecretsStayHidden(t *testing.T) {
 		}
 	}
 	found["refused"] = adminPage(t, "http://"+admin+"/", secretMisplaced)
-	for _, args := range [][]string{{"coverage"}, {"sources"}, {"validate"}, {"health", "--ready"}, {"replay", "--sink", "archive", "--since", "1h"}, {"deadletter", "list", "--sink", "siem"}} {
+	for _, args := range [][]string{{"coverage"}, {"sources"}, {"doctor"}, {"validate"}, {"health", "--ready"}, {"replay", "--sink", "archive", "--since", "1h"}, {"deadletter", "list", "--sink", "siem"}} {
 		run(args...)
 	}
 	for _, file := range []string{"cmdline", "status", "comm"} {

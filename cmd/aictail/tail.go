@@ -126,10 +126,7 @@ func (o *tailOptions) run(ctx context.Context, cfg *config.Config, follow live.C
 		}
 	}
 	w.filter = chain.NewPass()
-	client, err := aic.New(aic.Config{
-		URL: t.URL, Key: t.APIKey.Value(), Secret: t.APISecret.Value(),
-		UserAgent: "aictail/" + versionString(), Timeout: t.Poll.Timeout,
-	})
+	client, err := service.NewClient(t, versionString())
 	if err != nil {
 		return fmt.Errorf("tenants.%s: %w", name, err)
 	}

@@ -97,7 +97,7 @@ func New(cfg Config) (*Client, error) {
 	}
 	if c.transport == nil {
 		own := newTransport()
-		if own.TLSClientConfig, err = cfg.TLS.config(); err != nil {
+		if own.TLSClientConfig, err = cfg.TLS.Config(); err != nil {
 			return nil, err
 		}
 		c.transport = own

@@ -21,7 +21,8 @@ type TLS struct {
 	ServerName string
 }
 
-func (t TLS) config() (*tls.Config, error) {
+// Config reads the files. Its errors begin with the key of the configuration.
+func (t TLS) Config() (*tls.Config, error) {
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
 	if t.CAFile != "" {
 		pem, err := os.ReadFile(t.CAFile)

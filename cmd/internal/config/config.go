@@ -19,6 +19,10 @@
 // starts at the working directory of the process, as it does for any program
 // that is told where to write.
 //
+// The first paragraph of a field's comment is what docs/configuration-reference.md says
+// of the key, names of fields being replaced by those of keys; what is for callers
+// follows behind an empty line.
+//
 // To add a key, add a field with a config tag to the struct it belongs to, and a
 // check to validate.go, validate_tenant.go, validate_filter.go or validate_sinks.go if it can be wrong. To add a type of sink, add a field
 // with a type tag to Sink.
@@ -28,21 +32,23 @@ import "time"
 
 // Config is the whole configuration. What Load returns is complete and valid.
 type Config struct {
-	// DataDir is the folder of the daemon's own state.
+	// DataDir is the folder of the daemon's own state: positions, the journal, dead
+	// letters. One process only. A relative path starts at the working directory.
 	DataDir string `config:"data_dir"`
 	// Log is about the daemon's own log.
 	Log Log `config:"log"`
 	// Admin is the server of metrics and health.
 	Admin Admin `config:"admin"`
-	// ShutdownTimeout is how long a stop may take; more than 0.
+	// ShutdownTimeout is how long a stop may take; more than 0. What is not delivered by
+	// then is delivered after the next start.
 	ShutdownTimeout time.Duration `config:"shutdown_timeout"`
-	// Tenants is keyed by name, the value of the tenant label; at least one.
+	// Tenants are required, at least one, by name, the value of the tenant label.
 	Tenants map[string]Tenant `config:"tenants"`
 	// Filter is what is done to events before they touch the disk.
 	Filter Filter `config:"filter"`
 	// Journal is the buffer on disk between tenants and sinks.
 	Journal Journal `config:"journal"`
-	// Sinks is keyed by name, the value of the sink label; at least one.
+	// Sinks are required, at least one, by name, the value of the sink label.
 	Sinks map[string]Sink `config:"sinks"`
 
 	// Warnings are valid settings that are probably not what was meant. They
@@ -52,91 +58,119 @@ type Config struct {
 
 // Log is about the daemon's own log, which goes to stderr.
 type Log struct {
-	Level  string `config:"level" want:"debug|info|warn|error"`
+	// Level is what is logged. No level shows event content or secrets.
+	Level string `config:"level" want:"debug|info|warn|error"`
+	// Format is for machines (json) or for people (console).
 	Format string `config:"format" want:"json|console"`
 }
 
 // Admin is the server of metrics and health.
 type Admin struct {
-	// Listen is host:port, or "" if the server is switched off. In the file that
-	// is "off": an empty text there is refused, because an unset variable must
-	// not take away the metrics that alerts depend on.
+	// Listen is host:port, or off for no server at all.
+	//
+	// It is "" if the server is switched off. In the file that is "off": an empty
+	// text there is refused, because an unset variable must not take away the metrics
+	// that alerts depend on.
 	Listen string `config:"listen"`
-	// WebConfigFile, in the form of Prometheus's exporters, has TLS and users of the
-	// server; "" is neither.
+	// WebConfigFile is a file, in the form that Prometheus's exporters have, with TLS,
+	// client certificates and users. A relative path starts at the folder of the
+	// configuration.
 	WebConfigFile string `config:"web_config_file"`
 }
 
 // Tenant is one AIC environment.
 type Tenant struct {
-	// URL is scheme and host, without a slash at the end.
+	// URL is required: https and the host name, with nothing behind it.
+	//
+	// It has no slash at the end.
 	URL string `config:"url"`
-	// APIKey and APISecret are set, whether they stand in the file or in a file
-	// of their own.
-	APIKey        Secret `config:"api_key"`
-	APIKeyFile    string `config:"api_key_file"`
-	APISecret     Secret `config:"api_secret"`
+	// APIKey is required, or APIKeyFile: a log API key of the tenant, best as ${NAME}.
+	//
+	// It is set, whether it stands in the file or in a file of its own.
+	APIKey Secret `config:"api_key"`
+	// APIKeyFile is a file with the key. A relative path starts at the folder of the
+	// configuration.
+	APIKeyFile string `config:"api_key_file"`
+	// APISecret is required, or APISecretFile: the secret of the key.
+	APISecret Secret `config:"api_secret"`
+	// APISecretFile is a file with the secret, as APIKeyFile.
 	APISecretFile string `config:"api_secret_file"`
 	// TLS is for a tenant behind a proxy with certificates of its own.
 	TLS ClientTLS `config:"tls"`
-	// Sources has one entry for each tailer: a source, or several with a comma
-	// and no space between them. No source occurs twice. It is as it stands in
-	// the file; what is to be read follows from Discover and Entries.
+	// Sources are required. Each entry is polled on its own: a source, or several with
+	// a comma between them that share a request. No source occurs twice. [all] alone is
+	// every source that the tenant has.
+	//
+	// It is as it stands in the file, without spaces; what is to be read follows from
+	// Discover and Entries.
 	Sources []string `config:"sources"`
-	// Start is where a new installation begins: "now", a duration back such as
-	// 24h or 30d, or a time in RFC 3339; see StartTime. It is for a new
-	// installation only; later starts go on where the last one stopped.
+	// Start is where a new installation begins: now, a duration back such as 24h, up to
+	// 30d, or a time such as 2026-01-31T00:00:00Z. Later starts go on where the last one
+	// stopped.
+	//
+	// See StartTime.
 	Start string `config:"start"`
-	// QueryFilter goes to the tenant as _queryFilter; "" is none.
-	QueryFilter string   `config:"query_filter"`
-	Requests    Requests `config:"requests"`
-	Poll        Poll     `config:"poll"`
-	// Sweep holds for all sources that SourceOptions says nothing else of; SweepOf
-	// puts the two together.
+	// QueryFilter goes to the tenant as _queryFilter: what it excludes is never fetched.
+	QueryFilter string `config:"query_filter"`
+	// Requests is about the tenant's request limit.
+	Requests Requests `config:"requests"`
+	// Poll is how often the tail of a source is asked for.
+	Poll Poll `config:"poll"`
+	// Sweep holds for all sources that SourceOptions says nothing else of.
+	//
+	// SweepOf puts the two together.
 	Sweep Sweep `config:"sweep"`
-	// SourceOptions is keyed by source, not by entry.
+	// SourceOptions is what differs for a source, by its name. All of one entry must
+	// have the same.
 	SourceOptions map[string]SourceOptions `config:"source_options"`
 }
 
 // Requests is about the tenant's request budget.
 type Requests struct {
-	// Reserve is the share of the budget left to others, 0 to 0.9.
+	// Reserve is the share of the limit left to people and other programs, 0 to 0.9.
 	Reserve float64 `config:"reserve"`
 }
 
 // Poll is how often the tail of a source is asked for.
 type Poll struct {
-	// MinInterval and MaxInterval bound the time between two polls of a source. The
-	// request budget may make it longer.
+	// MinInterval is how often a busy source is asked, 100ms to 1h. The request limit may
+	// make it longer.
 	MinInterval time.Duration `config:"min_interval"`
+	// MaxInterval is how often a quiet source is asked, up to 1h.
 	MaxInterval time.Duration `config:"max_interval"`
-	// Timeout bounds one request with its whole answer.
+	// Timeout bounds one request with its whole answer, 1s to 10m.
 	Timeout time.Duration `config:"timeout"`
 }
 
 // Sweep is how entries are found that the tail left out: the time up to now is read
 // a second time, by range queries.
 type Sweep struct {
-	// Mode is "full" for all of the time since the start, "gaps" for the windows
-	// in which the tail may have left something out, or "off". In SourceOptions ""
-	// is the tenant's mode.
+	// Mode is full for all of the time since the start, gaps for the windows in which
+	// the tail may have left something out, or off.
+	//
+	// In SourceOptions "" is the tenant's mode.
 	Mode string `config:"mode" want:"full|gaps|off"`
-	// Settle is how old a window must be before it is swept, 5 s to 1 h. In
-	// SourceOptions 0 is the tenant's.
+	// Settle is how old a window must be before it is swept, 5s to 1h: how long entries
+	// may take to turn up at the tenant.
+	//
+	// In SourceOptions 0 is the tenant's.
 	Settle time.Duration `config:"settle"`
 }
 
 // SourceOptions is what differs for one source from the rest of its tenant. What it
 // leaves out, the zero value, is as for the tenant.
 type SourceOptions struct {
+	// Sweep is as that of the tenant, for one source.
 	Sweep Sweep `config:"sweep"`
 }
 
 // Filter is what is done to events before they touch the disk.
 type Filter struct {
-	// Redact has at least one rule. What is in the rules is checked by package filter.
+	// Redact is the redaction, at least one rule; the first that applies to a value wins.
+	//
+	// What is in the rules is checked by package filter.
 	Redact []RedactRule `config:"redact"`
-	// Drop is what no sink gets.
+	// Drop is what no sink gets: queries, each alone or with a name.
 	Drop []DropRule `config:"drop"`
 	// Noise names loggers whose entries are dropped below WARNING: loggers, built-in
 	// lists of them, and what stands in the files that the file names.
@@ -145,23 +179,35 @@ type Filter struct {
 	Levels map[string]string `config:"levels" want:"SEVERE|ERROR|WARNING|WARN|INFO|CONFIG|FINE|DEBUG|FINER|FINEST|TRACE"`
 	// Sample is of what only a share is kept.
 	Sample []SampleRule `config:"sample"`
-	// HashKey is the text of HashKeyFile, "" without one.
-	HashKey     Secret `config:"-"`
+	// HashKeyFile has the keys of the actions hash and tokenise, one a line as "id: key",
+	// the newest first. A relative path starts at the folder of the configuration.
 	HashKeyFile string `config:"hash_key_file"`
+	// HashKey is the text of HashKeyFile, "" without one.
+	HashKey Secret `config:"-"`
 }
 
 // RedactRule is one redaction rule: a preset, or what it applies to and what becomes
 // of that.
 type RedactRule struct {
-	Preset  string   `config:"preset" want:"default|gdpr|secrets|off"`
-	Fields  []string `config:"fields"`
-	Keys    []string `config:"keys"`
-	Detect  []string `config:"detect"`
-	Pattern string   `config:"pattern"`
-	Accept  string   `config:"accept" want:"luhn|mod97"`
-	Example string   `config:"example"`
-	Name    string   `config:"name"`
-	Action  string   `config:"action" want:"mask|remove|partial|hash|truncate|tokenise|keep"`
+	// Preset is a set of rules, alone in its entry.
+	Preset string `config:"preset" want:"default|gdpr|secrets|off"`
+	// Fields are paths in the entry, with * for any name or element.
+	Fields []string `config:"fields"`
+	// Keys are names of members at any depth.
+	Keys []string `config:"keys"`
+	// Detect names what has a form, such as email, card, iban, phone, ipv4 or jwt.
+	Detect []string `config:"detect"`
+	// Pattern is a regular expression (RE2); its group is what is replaced.
+	Pattern string `config:"pattern"`
+	// Accept is the checksum that what Pattern finds must have.
+	Accept string `config:"accept" want:"luhn|mod97"`
+	// Example is a text that Pattern must find, or validate fails.
+	Example string `config:"example"`
+	// Name is the value of the rule label.
+	Name string `config:"name"`
+	// Action is what becomes of the value; mask without it.
+	Action string `config:"action" want:"mask|remove|partial|hash|truncate|tokenise|keep"`
+	// Sources are those that the rule applies to; all without it.
 	Sources []string `config:"sources"`
 	// Except is where the rule does not apply.
 	Except RedactExcept `config:"except"`
@@ -169,15 +215,16 @@ type RedactRule struct {
 
 // RedactExcept is where a redaction rule does not apply.
 type RedactExcept struct {
+	// Sources are those that the rule does not apply to.
 	Sources []string `config:"sources"`
 }
 
 // DropRule drops the events that a query matches. In the file it is the query alone,
 // or both keys.
 type DropRule struct {
-	// Name is the value of the rule label; "" is the place in the list, as drop[0].
+	// Name is the value of the rule label; without one it is the place, as drop[0].
 	Name string `config:"name"`
-	// When is a query in the tenant's language (package filter/query).
+	// When is required: a query in the tenant's language.
 	When string `config:"when"`
 }
 
@@ -185,17 +232,17 @@ func (r *DropRule) short() *string { return &r.When }
 
 // SampleRule keeps a share of the events that a query matches.
 type SampleRule struct {
-	// Name is the value of the rule label; "" is the place in the list, as sample[0].
+	// Name is the value of the rule label; without one it is the place, as sample[0].
 	Name string `config:"name"`
-	// When is a query in the tenant's language (package filter/query).
+	// When is required: a query in the tenant's language.
 	When string `config:"when"`
-	// Keep is the share that is kept, more than 0 and less than 1.
+	// Keep is required: the share that is kept, more than 0 and less than 1.
 	Keep float64 `config:"keep"`
 }
 
 // Journal is the buffer on disk between tenants and sinks.
 type Journal struct {
-	// MaxSize is when polling stops until the sinks have caught up.
+	// MaxSize is when polling stops until the sinks have caught up, at least 32MiB.
 	MaxSize Bytes `config:"max_size"`
 	// Retain is how long events are kept that every sink already has.
 	Retain time.Duration `config:"retain"`
@@ -204,12 +251,16 @@ type Journal struct {
 // Sink is one destination. Exactly one of its pointers is set: that of its type,
 // whose keys stand beside "type" in the file.
 type Sink struct {
+	// Type is required: the kind of destination.
 	Type string `config:"type"`
-	// Where is a query in the tenant's language (package filter/query): the sink gets
-	// what matches it. "" is everything.
+	// Where is a query in the tenant's language: the sink gets what matches it, without
+	// one everything.
 	Where string `config:"where"`
-	// Batch is how much is sent at once; its defaults depend on the type.
-	Batch       Batch       `config:"batch"`
+	// Batch is how much is sent at once.
+	//
+	// Its defaults depend on the type.
+	Batch Batch `config:"batch"`
+	// DeadLetters are the events that the sink will never take.
 	DeadLetters DeadLetters `config:"dead_letters"`
 
 	File  *FileSink  `type:"file"`
@@ -221,82 +272,43 @@ type Sink struct {
 
 // Batch is how much a sink is sent at once.
 type Batch struct {
-	// MaxEvents and MaxBytes bound a batch; more than 0. The bytes are those of the
-	// events as the tenant sent them. An event that is larger goes by itself.
-	MaxEvents int   `config:"max_events"`
-	MaxBytes  Bytes `config:"max_bytes"`
-	// MaxAge is how long an event waits for others at most; 0 is not at all.
+	// MaxEvents is how many events a batch has at most, 1 to 100000.
+	MaxEvents int `config:"max_events"`
+	// MaxBytes is how large they are together, as the tenant sent them, 64KiB to 4MiB. An
+	// event that is larger goes by itself.
+	MaxBytes Bytes `config:"max_bytes"`
+	// MaxAge is how long an event waits for others at most, up to 1m; 0s is not at all.
 	MaxAge time.Duration `config:"max_age"`
 }
 
 // DeadLetters are the events that a sink will never take.
 type DeadLetters struct {
-	// MaxSize is when the sink pauses because of them.
+	// MaxSize is when the sink pauses because of them, at least 1MiB.
 	MaxSize Bytes `config:"max_size"`
 }
 
 // FileSink writes NDJSON files.
 type FileSink struct {
-	// Path may contain {tenant}, {source} and {date}. It is as it stands in the
-	// file; a relative one starts at the working directory.
-	Path   string `config:"path"`
+	// Path is required. {tenant}, {source} and {date} are replaced. A relative path starts
+	// at the working directory.
+	//
+	// It is as it stands in the file.
+	Path string `config:"path"`
+	// Format is raw: each line is one event as the tenant sent it, after redaction.
 	Format string `config:"format" want:"raw" later:"ecs|ocsf"`
+	// Rotate is when a file is closed and a new one begun.
 	Rotate Rotate `config:"rotate"`
 }
 
 // Rotate is when a file is closed and a new one begun. The zero MaxSize and
 // Every mean never, the zero Keep means all.
 type Rotate struct {
-	MaxSize  Bytes         `config:"max_size"`
-	Every    time.Duration `config:"every"`
-	Keep     int           `config:"keep"`
-	Compress string        `config:"compress" want:"none|gzip|zstd"`
-}
-
-// KafkaSink produces to Kafka topics.
-type KafkaSink struct {
-	// Brokers is some of the cluster's brokers as host:port; at least one.
-	Brokers []string `config:"brokers"`
-	// Topic may contain {tenant} and {source}.
-	Topic string `config:"topic"`
-	// Key is a JSON pointer into the event, "" for records without a key.
-	Key string `config:"key"`
-	// Acks can only be "all". It is a key so that whoever looks for it finds out.
-	Acks        string `config:"acks"`
-	Compression string `config:"compression" want:"zstd|lz4|snappy|gzip|none"`
-	Format      string `config:"format" want:"raw" later:"ecs|ocsf"`
-	ClientID    string `config:"client_id"`
-	// Timeout bounds each request, 1 s to 10 min.
-	Timeout time.Duration `config:"timeout"`
-	// MaxMessageBytes is max.message.bytes of the topics.
-	MaxMessageBytes Bytes        `config:"max_message_bytes"`
-	CreateTopics    CreateTopics `config:"create_topics"`
-	SASL            SASL         `config:"sasl"`
-	TLS             KafkaTLS     `config:"tls"`
-}
-
-// CreateTopics is how missing topics are created; two zeros mean not at all.
-type CreateTopics struct {
-	Partitions  int `config:"partitions"`
-	Replication int `config:"replication"`
-}
-
-// SASL is how aictail shows Kafka brokers who it is.
-type SASL struct {
-	Mechanism string `config:"mechanism" want:"none|PLAIN|SCRAM-SHA-256|SCRAM-SHA-512"`
-	Username  string `config:"username"`
-	// Password is set, whether it stands in the file or in a file of its own.
-	Password     Secret `config:"password"`
-	PasswordFile string `config:"password_file"`
-}
-
-// KafkaTLS is how connections to Kafka brokers are encrypted. Paths are as they
-// stand in the file until Load resolves them: then a relative one has become one
-// from the folder of the configuration file.
-type KafkaTLS struct {
-	Enabled    bool   `config:"enabled"`
-	CAFile     string `config:"ca_file"`
-	CertFile   string `config:"cert_file"`
-	KeyFile    string `config:"key_file"`
-	ServerName string `config:"server_name"`
+	// MaxSize begins a new file at this size, at least 64KiB; 0 is never.
+	MaxSize Bytes `config:"max_size"`
+	// Every begins a new file after this time; 0s is never.
+	Every time.Duration `config:"every"`
+	// Keep is how many old files of each kind stay; 0 is all.
+	Keep int `config:"keep"`
+	// Compress is for old files.
+	Compress string `config:"compress" want:"none|gzip|zstd"`
 }

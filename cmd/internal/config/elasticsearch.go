@@ -13,39 +13,65 @@ import (
 
 // ElasticsearchSink writes to Elasticsearch or OpenSearch.
 type ElasticsearchSink struct {
-	// Exactly one of URLs and CloudID is given.
-	URLs    []string `config:"urls"`
-	CloudID string   `config:"cloud_id"`
-	// APIKey, or Username and Password, or none of them. They are set, whether they
-	// stand in the file or in a file of their own.
-	APIKey       Secret             `config:"api_key"`
-	APIKeyFile   string             `config:"api_key_file"`
-	Username     string             `config:"username"`
-	Password     Secret             `config:"password"`
-	PasswordFile string             `config:"password_file"`
-	TLS          ElasticsearchTLS   `config:"tls"`
-	DataStream   string             `config:"data_stream"`
-	Index        string             `config:"index"` // or DataStream, exactly one of them
-	Pipeline     string             `config:"pipeline"`
-	Format       string             `config:"format" want:"raw" later:"ecs|ocsf"`
-	Setup        ElasticsearchSetup `config:"setup"`
-	// Timeout bounds one request with its whole answer.
+	// URLs are required, or CloudID: the nodes, taken in turn. Plain http only without a
+	// key or on this machine.
+	URLs []string `config:"urls"`
+	// CloudID is a deployment of Elastic Cloud, by the text that its page shows.
+	CloudID string `config:"cloud_id"`
+	// APIKey is an API key, encoded or as id:key; or Username and Password; or nothing.
+	//
+	// Secrets are set, whether they stand in the file or in a file of their own.
+	APIKey Secret `config:"api_key"`
+	// APIKeyFile is a file with the key. A relative path starts at the folder of the
+	// configuration.
+	APIKeyFile string `config:"api_key_file"`
+	// Username goes with Password.
+	Username string `config:"username"`
+	// Password goes with Username.
+	Password Secret `config:"password"`
+	// PasswordFile is a file with the password, as APIKeyFile.
+	PasswordFile string `config:"password_file"`
+	// TLS is how the server is recognised, and how it recognises aictail.
+	TLS ElasticsearchTLS `config:"tls"`
+	// DataStream is the data stream, in place of Index, such as
+	// logs-aic.{source}-default. An event that is sent again after a rollover is there
+	// twice.
+	DataStream string `config:"data_stream"`
+	// Index is required, or DataStream: the index. {tenant}, {source} and, of the event's
+	// time in UTC, {yyyy}, {MM} and {dd} are replaced.
+	Index string `config:"index"`
+	// Pipeline is an ingest pipeline.
+	Pipeline string `config:"pipeline"`
+	// Format is raw: each document is one event as the tenant sent it, after redaction,
+	// with @timestamp and aictail.id, aictail.tenant and aictail.source.
+	Format string `config:"format" want:"raw" later:"ecs|ocsf"`
+	// Setup is about the index template and the lifecycle policy.
+	Setup ElasticsearchSetup `config:"setup"`
+	// Timeout bounds one request with its whole answer, 1s to 10m.
 	Timeout time.Duration `config:"timeout"`
-	// MaxBody bounds the uncompressed body of one request.
+	// MaxBody bounds the body of one request before compression, at least 64KiB.
 	MaxBody Bytes `config:"max_body"`
 }
 
 // ElasticsearchTLS is how the server is recognised, and how it recognises aictail.
 type ElasticsearchTLS struct {
-	CAFile        string `config:"ca_file"`
+	// CAFile has the authorities to trust in place of the system's, in PEM form. A relative
+	// path starts at the folder of the configuration.
+	CAFile string `config:"ca_file"`
+	// CAFingerprint is, in place of CAFile, the SHA-256 of the authority's certificate,
+	// which Elasticsearch prints at its first start.
 	CAFingerprint string `config:"ca_fingerprint"`
-	CertFile      string `config:"cert_file"`
-	KeyFile       string `config:"key_file"`
-	ServerName    string `config:"server_name"`
+	// CertFile is a certificate of aictail's own, in PEM form, if the server asks for one.
+	CertFile string `config:"cert_file"`
+	// KeyFile is its key.
+	KeyFile string `config:"key_file"`
+	// ServerName is the name in the server's certificate, if it is not that in the address.
+	ServerName string `config:"server_name"`
 }
 
 // ElasticsearchSetup is about the index template and the lifecycle policy.
 type ElasticsearchSetup struct {
+	// Enabled installs them if they are not there; they are never changed.
 	Enabled bool `config:"enabled"`
 }
 

@@ -11,6 +11,79 @@ import (
 	"unicode"
 )
 
+// KafkaSink produces to Kafka topics.
+type KafkaSink struct {
+	// Brokers are required: some of the cluster's brokers as host:port.
+	Brokers []string `config:"brokers"`
+	// Topic is required. {tenant} and {source} are replaced.
+	Topic string `config:"topic"`
+	// Key is a JSON pointer to the value in the event that becomes the record's key, such
+	// as /payload/transactionId; without it records have no key.
+	Key string `config:"key"`
+	// Acks can only be all: with less, Kafka can lose what it has acknowledged.
+	//
+	// It is a key so that whoever looks for it finds out.
+	Acks string `config:"acks"`
+	// Compression is that of the records.
+	Compression string `config:"compression" want:"zstd|lz4|snappy|gzip|none"`
+	// Format is raw: each record is one event as the tenant sent it, after redaction.
+	Format string `config:"format" want:"raw" later:"ecs|ocsf"`
+	// ClientID is what the brokers call aictail in their logs and quotas.
+	ClientID string `config:"client_id"`
+	// Timeout bounds each request, 1s to 10m.
+	Timeout time.Duration `config:"timeout"`
+	// MaxMessageBytes is as max.message.bytes of the topics, 1KiB to 100MiB.
+	MaxMessageBytes Bytes `config:"max_message_bytes"`
+	// CreateTopics is how topics are created that do not exist.
+	CreateTopics CreateTopics `config:"create_topics"`
+	// SASL is how aictail shows the brokers who it is.
+	SASL SASL `config:"sasl"`
+	// TLS is how connections are encrypted.
+	TLS KafkaTLS `config:"tls"`
+}
+
+// CreateTopics is how missing topics are created; two zeros mean not at all.
+type CreateTopics struct {
+	// Partitions is how many a new topic has; 0, with Replication 0, creates none.
+	Partitions int `config:"partitions"`
+	// Replication is how many brokers have a copy.
+	Replication int `config:"replication"`
+}
+
+// SASL is how aictail shows Kafka brokers who it is.
+type SASL struct {
+	// Mechanism is none without SASL.
+	Mechanism string `config:"mechanism" want:"none|PLAIN|SCRAM-SHA-256|SCRAM-SHA-512"`
+	// Username goes with a Mechanism.
+	Username string `config:"username"`
+	// Password goes with a Mechanism, or PasswordFile.
+	//
+	// It is set, whether it stands in the file or in a file of its own.
+	Password Secret `config:"password"`
+	// PasswordFile is a file with the password. A relative path starts at the folder of
+	// the configuration.
+	PasswordFile string `config:"password_file"`
+}
+
+// KafkaTLS is how connections to Kafka brokers are encrypted. Paths are as they
+// stand in the file until Load resolves them: then a relative one has become one
+// from the folder of the configuration file.
+type KafkaTLS struct {
+	// Enabled has connections encrypted. Certificates are always checked.
+	Enabled bool `config:"enabled"`
+	// CAFile has the authorities of the brokers' certificates, in PEM form; without it
+	// those that the system trusts. A relative path starts at the folder of the
+	// configuration.
+	CAFile string `config:"ca_file"`
+	// CertFile is aictail's own certificate, in PEM form, if the brokers ask for one.
+	CertFile string `config:"cert_file"`
+	// KeyFile is its key.
+	KeyFile string `config:"key_file"`
+	// ServerName is the name in the brokers' certificates, if it is not what they are
+	// reached by.
+	ServerName string `config:"server_name"`
+}
+
 // The limits of the Kafka sink's numbers. A batch below the least is a forgotten
 // unit; Kafka itself takes no request above the most with its own defaults.
 const (

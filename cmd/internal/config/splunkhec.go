@@ -11,29 +11,45 @@ import (
 
 // SplunkHECSink sends to the Splunk HTTP Event Collector.
 type SplunkHECSink struct {
-	// URL or URLs are the addresses, without a slash at the end; see Addresses.
-	URL  string   `config:"url"`
+	// URL is required, or URLs: the address of HEC, https, without /services/collector.
+	//
+	// It has no slash at the end; see Addresses.
+	URL string `config:"url"`
+	// URLs are several addresses that share the work.
 	URLs []string `config:"urls"`
-	// Token is set, whether it stands in the file or in a file of its own.
-	Token     Secret `config:"token"`
+	// Token is required, or TokenFile: the HEC token, best as ${NAME}.
+	//
+	// It is set, whether it stands in the file or in a file of its own.
+	Token Secret `config:"token"`
+	// TokenFile is a file with the token. A relative path starts at the folder of the
+	// configuration.
 	TokenFile string `config:"token_file"`
-	// Acknowledge and AckTimeout are about the indexer acknowledgement.
-	Acknowledge bool          `config:"acknowledge"`
-	AckTimeout  time.Duration `config:"ack_timeout"`
-	// Index, Source, Sourcetype and Host may contain {tenant} and {source}. Index is
-	// "" for the token's own.
-	Index      string `config:"index"`
-	Source     string `config:"source"`
+	// Acknowledge counts events as delivered once they are indexed, by the indexer
+	// acknowledgement that the token must have enabled. Not for Splunk Cloud.
+	Acknowledge bool `config:"acknowledge"`
+	// AckTimeout is when events are sent again that are not acknowledged, 10s to 1h.
+	AckTimeout time.Duration `config:"ack_timeout"`
+	// Index is the index; empty is the token's own. {tenant} and {source} are replaced here
+	// and below.
+	Index string `config:"index"`
+	// Source is the event's source.
+	Source string `config:"source"`
+	// Sourcetype is the event's sourcetype.
 	Sourcetype string `config:"sourcetype"`
-	Host       string `config:"host"`
-	Format     string `config:"format" want:"raw" later:"ecs|ocsf"`
-	// Timeout bounds one request with its answer.
+	// Host is the event's host.
+	Host string `config:"host"`
+	// Format is raw: the event as the tenant sent it, after redaction.
+	Format string `config:"format" want:"raw" later:"ecs|ocsf"`
+	// Timeout bounds one request with its answer, 1s to 10m. What times out may arrive
+	// twice.
 	Timeout time.Duration `config:"timeout"`
-	// MaxBody is the size, before compression, that a request of several events
-	// does not exceed.
-	MaxBody     Bytes     `config:"max_body"`
-	Compression string    `config:"compression" want:"gzip|none"`
-	TLS         ClientTLS `config:"tls"`
+	// MaxBody is the size, before compression, that a request of several events does not
+	// exceed, 64KiB to 64MiB.
+	MaxBody Bytes `config:"max_body"`
+	// Compression is that of the requests.
+	Compression string `config:"compression" want:"gzip|none"`
+	// TLS is whom to trust and who aictail is.
+	TLS ClientTLS `config:"tls"`
 }
 
 // Addresses returns the addresses of HEC, at least one.

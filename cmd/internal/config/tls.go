@@ -5,9 +5,14 @@ import "path/filepath"
 // ClientTLS is whom a client trusts and who it is itself. Empty is the system's
 // authorities and no certificate of our own.
 type ClientTLS struct {
-	CAFile     string `config:"ca_file"`
-	CertFile   string `config:"cert_file"`
-	KeyFile    string `config:"key_file"`
+	// CAFile has the authorities to trust in place of the system's, in PEM form. A relative
+	// path starts at the folder of the configuration.
+	CAFile string `config:"ca_file"`
+	// CertFile is a certificate of aictail's own, in PEM form, if the server asks for one.
+	CertFile string `config:"cert_file"`
+	// KeyFile is its key.
+	KeyFile string `config:"key_file"`
+	// ServerName is the name in the server's certificate, if it is not that in the address.
 	ServerName string `config:"server_name"`
 }
 

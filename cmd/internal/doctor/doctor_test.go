@@ -182,7 +182,7 @@ func TestUnreachable(t *testing.T) {
 	for _, tt := range []struct{ url, remedy string }{
 		{"http://" + refusing, "nobody listens there: check tenants.prod.url"},
 		{"https://" + plain.Listener.Addr().String(), "no TLS at this address"},
-		{secure.URL, "add its authority to this machine's trusted ones"},
+		{secure.URL, "give its authority as tenants.prod.tls.ca_file"},
 		{"https://no-such-tenant.invalid", "DNS"},
 	} {
 		cfg := load(t, fmt.Sprintf("url: %q, sources: [am-core]", tt.url), "")

@@ -35,7 +35,7 @@ func (g greeting) ahead() time.Duration {
 }
 
 // greet asks the public health check.
-func greet(ctx context.Context, address string) (greeting, error) {
+func greet(ctx context.Context, address string, encryption *tls.Config) (greeting, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address+"/monitoring/health", nil)
@@ -44,7 +44,7 @@ func greet(ctx context.Context, address string) (greeting, error) {
 	}
 	transport := &http.Transport{
 		Proxy:             proxy,
-		TLSClientConfig:   &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSClientConfig:   encryption,
 		ForceAttemptHTTP2: true,
 		DisableKeepAlives: true,
 	}
@@ -85,7 +85,7 @@ func (t *tenant) unreachable(err error) string {
 	case expired && invalid.Reason == x509.Expired:
 		return "the certificate has expired, or this machine's clock is wrong"
 	case certificate:
-		return "if a proxy opens TLS on the way, add its authority to this machine's trusted ones; check " + t.key("url")
+		return "if a proxy opens TLS on the way, give its authority as " + t.key("tls.ca_file") + "; check " + t.key("url")
 	case notTLS:
 		return "there is no TLS at this address: check " + t.key("url") + " and the proxy"
 	case errors.Is(err, syscall.ECONNREFUSED):

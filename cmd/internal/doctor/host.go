@@ -2,16 +2,13 @@ package doctor
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"aictail/checkpoint"
@@ -85,7 +82,7 @@ func daemon(ctx context.Context, cfg *config.Config, version string) []sinks.Fin
 	if cfg.Admin.Listen == "" {
 		return []sinks.Finding{good("lock", "%s; its admin server is off, so that it cannot be asked how it is", running)}
 	}
-	status, err := askDaemon(ctx, cfg.Admin.Listen)
+	status, err := askDaemon(ctx, cfg.Admin)
 	if err != nil {
 		return []sinks.Finding{bad("status", "look at its log; if admin.listen was changed since it started, restart it",
 			"%s, but does not answer at admin.listen: %v", running, err)}
@@ -145,28 +142,18 @@ func wellbeing(s *admin.Status) []sinks.Finding {
 	return list
 }
 
-func askDaemon(ctx context.Context, address string) (*admin.Status, error) {
+func askDaemon(ctx context.Context, a config.Admin) (*admin.Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/api/status", nil)
+	client, err := admin.NewClient(a)
 	if err != nil {
 		return nil, err
-	}
-	transport := &http.Transport{DisableKeepAlives: true} // without a proxy: it is this machine
-	res, err := transport.RoundTrip(req)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = res.Body.Close() }() // what was read is all that matters
-	body, err := io.ReadAll(io.LimitReader(res.Body, 64<<20))
-	if err != nil {
-		return nil, err
-	}
-	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("it answers %s", strings.TrimSpace(res.Status))
 	}
 	var status admin.Status
-	if err := json.Unmarshal(body, &status); err != nil || status.Version == "" {
+	if err := client.Call(ctx, http.MethodGet, "/api/status", nil, &status); err != nil {
+		return nil, err
+	}
+	if status.Version == "" {
 		return nil, errors.New("what answers there is not aictail")
 	}
 	return &status, nil

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"aictail/cmd/internal/config"
+	"aictail/cmd/internal/service"
 	"aictail/sinks"
 	"aictail/tailer"
 	"aictail/tailer/aic"
@@ -37,17 +38,20 @@ func (t *tenant) key(name string) string { return "tenants." + t.name + "." + na
 // examine looks at the tenant with three requests, of which one counts.
 func (t *tenant) examine(ctx context.Context) []sinks.Finding {
 	ctx, certificates := sinks.WatchCertificates(ctx)
-	a, err := greet(ctx, t.cfg.URL)
+	encryption, err := service.TenantTLS(t.cfg).Config()
+	if err != nil {
+		return []sinks.Finding{bad("certificate", "", "tenants.%s.%v", t.name, err)}
+	}
+	a, err := greet(ctx, t.cfg.URL, encryption)
 	if err != nil {
 		return []sinks.Finding{bad("address", t.unreachable(err), "%s cannot be reached: %v", t.cfg.URL, err)}
 	}
 	list := []sinks.Finding{good("address", "%s answers within %s", t.cfg.URL, a.took.Round(time.Millisecond))}
 	list = append(list, certificates(time.Now())...)
 	list = append(list, t.health(a), t.clock(a))
-	client, err := aic.New(aic.Config{
-		URL: t.cfg.URL, Key: t.cfg.APIKey.Value(), Secret: t.cfg.APISecret.Value(),
-		UserAgent: "aictail/" + t.version, Timeout: answerTime,
-	})
+	cfg := t.cfg
+	cfg.Poll.Timeout = answerTime
+	client, err := service.NewClient(cfg, t.version)
 	if err != nil {
 		return append(list, bad("key", "", "tenants.%s: %v", t.name, err))
 	}
