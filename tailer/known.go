@@ -20,8 +20,16 @@ func (s *Stream) RecoverEvent(id []byte, at time.Time, pos aictail.Position) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	minute := minuteOf(at)
-	if s.isForgottenLocked(minute, at) {
-		return
+	// A minute is known by its ids or by its coverage, never by half of each.
+	if minute < s.floor {
+		covered, known := s.whole[minute]
+		if !known {
+			covered = s.coversMinuteLocked(minute)
+			s.whole[minute] = covered
+		}
+		if covered {
+			return
+		}
 	}
 	k := idKey{minute, s.ids.key(id)}
 	s.ids.add(k)

@@ -33,8 +33,9 @@ type Stream struct {
 	covered sweep.Coverage // of plan, as last looked at
 	start   time.Time      // nothing before it is wanted but wanted
 	wanted  []sweep.Interval
-	floor   int64 // minutes before it are forgotten once they are covered
-	evicted int   // ids forgotten although they were needed
+	floor   int64          // minutes before it are forgotten once they are covered
+	evicted int            // ids forgotten although they were needed
+	whole   map[int64]bool // minutes that RecoverEvent has looked up: whether they are covered
 	catchUp catchUp
 	wake    chan struct{} // tells the sweep that there is something new to do
 }
@@ -74,6 +75,7 @@ func (s *Stream) planLocked(start time.Time, c sweep.Coverage, wanted []sweep.In
 	}
 	s.covered = s.plan.Coverage()
 	s.raiseFloorLocked()
+	s.whole = map[int64]bool{}
 }
 
 // Recover restores the sweep's state, as it was in its last record with a
