@@ -22,7 +22,7 @@ func (e *CorruptError) Error() string {
 	return fmt.Sprintf("%s is damaged: %v. Move it away (keep it for examination) and start again. "+
 		"Positions are then rebuilt from what the journal still holds: streams go on where its records say, "+
 		"or at the tenant's configured start if there are none; every sink is sent again what the journal holds, "+
-		"which Elasticsearch and Kafka recognise by id and position, Splunk and files do not", e.Path, e.Err)
+		"which Elasticsearch recognises by id; Kafka, Splunk and files do not", e.Path, e.Err)
 }
 
 func (e *CorruptError) Unwrap() error { return e.Err }

@@ -99,18 +99,11 @@ var crashSources = []string{
 	"idm-access", "idm-activity", "idm-authentication", "idm-config", "idm-recon", "idm-sync",
 }
 
-// crashTenant starts a simulated tenant under load. quiet ends its new events.
+// crashTenant starts a simulated tenant under load whose answers are faulty at times.
+// quiet ends its new events.
 func crashTenant(t *testing.T, seed uint64) (tenant *simulator.Tenant, url string, quiet func()) {
 	t.Helper()
-	tenant, err := simulator.New(simulator.Options{
-		Rate: 1500, Seed: seed, Ledger: true, Limit: 100_000,
-		// Without idm-core: at this rate the lines of its log records are mixed, so
-		// that nobody could tell which belong together. It is tried in package tailer.
-		Sources: crashSources,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	tenant, url, quiet = liveTenant(t, seed, 1500)
 	// A 429 stops the requests for up to a minute, as it should; it is left to the
 	// tests of the budget.
 	faults := slices.DeleteFunc(simulator.AnyFault(), func(f simulator.Fault) bool { return f.Effect == simulator.RateLimited })
@@ -119,6 +112,22 @@ func crashTenant(t *testing.T, seed uint64) (tenant *simulator.Tenant, url strin
 	}
 	// Chance may leave a short run without any.
 	if _, err := tenant.Inject(simulator.Fault{Effect: simulator.Cut, Times: 2}); err != nil {
+		t.Fatal(err)
+	}
+	return tenant, url, quiet
+}
+
+// liveTenant starts a simulated tenant with so many events a second. quiet ends
+// them.
+func liveTenant(t *testing.T, seed uint64, rate float64) (tenant *simulator.Tenant, url string, quiet func()) {
+	t.Helper()
+	tenant, err := simulator.New(simulator.Options{
+		Rate: rate, Seed: seed, Ledger: true, Limit: 100_000,
+		// Without idm-core: at this rate the lines of its log records are mixed, so
+		// that nobody could tell which belong together. It is tried in package tailer.
+		Sources: crashSources,
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 	url, stop, err := simulator.Start(tenant)
@@ -135,11 +144,20 @@ func crashTenant(t *testing.T, seed uint64) (tenant *simulator.Tenant, url strin
 
 func crashConfig(t *testing.T, dir, url string) string {
 	t.Helper()
+	return loadConfig(t, dir, url, "127.0.0.1:0", fmt.Sprintf(`
+  plain: {type: file, path: "%[1]s/plain/{tenant}/{source}.ndjson"}
+  rotated: {type: file, path: "%[1]s/rotated/all-{date}.ndjson", rotate: {max_size: 1MiB, compress: zstd}}
+`, dir))
+}
+
+// loadConfig writes the configuration of a daemon that reads crashSources.
+func loadConfig(t *testing.T, dir, url, admin, sinks string) string {
+	t.Helper()
 	path := filepath.Join(dir, "aictail.yaml")
 	writeFile(t, path, fmt.Sprintf(`
 data_dir: %[1]s/data
 log: {format: console, level: warn}
-admin: {listen: 127.0.0.1:0}
+admin: {listen: %[3]q}
 tenants:
   prod:
     url: %[2]s
@@ -155,9 +173,7 @@ tenants:
     sweep: {settle: 5s}
 filter: {redact: [{preset: "off"}]} # so that lines can be compared byte for byte
 sinks:
-  plain: {type: file, path: "%[1]s/plain/{tenant}/{source}.ndjson"}
-  rotated: {type: file, path: "%[1]s/rotated/all-{date}.ndjson", rotate: {max_size: 1MiB, compress: zstd}}
-`, dir, url))
+%[4]s`, dir, url, admin, strings.TrimPrefix(sinks, "\n")))
 	return path
 }
 

@@ -124,7 +124,7 @@ func listLetters(out io.Writer, path string) error {
 
 // oneLine makes what others wrote fit a table, whatever it holds.
 func oneLine(s string) string {
-	const most = 160
+	const most = 300 // the remedy stands at the end
 	s = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {
 			return ' '

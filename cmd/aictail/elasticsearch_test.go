@@ -4,8 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -19,15 +19,8 @@ import (
 func TestRealElasticsearch(t *testing.T) {
 	server := servers.Elasticsearch(t, "9", servers.SearchOptions{})
 	tenant, url, quiet := crashTenant(t, 11)
-	config := crashConfig(t, t.TempDir(), url)
-	text, err := os.ReadFile(config)
-	if err != nil {
-		t.Fatal(err)
-	}
 	run := fmt.Sprintf("t%x", time.Now().UnixNano())
-	before, _, _ := strings.Cut(string(text), "\nsinks:")
-	writeFile(t, config, before+fmt.Sprintf(`
-sinks:
+	config := loadConfig(t, t.TempDir(), url, "127.0.0.1:0", fmt.Sprintf(`
   search: {type: elasticsearch, urls: [%q], index: '%s-{source}-{yyyy.MM}', max_body: 256KiB}
 `, server.URL(), run))
 
@@ -66,32 +59,54 @@ sinks:
 // added is what a document has before what the tenant sent.
 var added = regexp.MustCompile(`^\{"@timestamp":"[^"]*","aictail":\{[^{}]*\},`)
 
+// sentEvent returns the event of a document as the tenant sent it.
+func sentEvent(document string) string {
+	return strings.Replace("{"+added.ReplaceAllString(document, ""), `{"message":`, `{"payload":`, 1)
+}
+
+// askSearch sends a request with a body to an Elasticsearch and reads the answer. It
+// returns false as long as an index is being made or recovers.
+func askSearch(t *testing.T, method, url, body string, into any) (ready bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode == http.StatusServiceUnavailable {
+		return false
+	}
+	answer, err := io.ReadAll(res.Body)
+	if err == nil {
+		err = json.Unmarshal(answer, into)
+	}
+	if err != nil || res.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s, %v: %s", url, res.Status, err, tail(string(answer)))
+	}
+	return true
+}
+
+// countDocuments returns how many documents are in the indices of a run.
+func countDocuments(t *testing.T, url, run string) int {
+	t.Helper()
+	askSearch(t, http.MethodPost, url+"/"+run+"-*/_refresh", "", &struct{}{})
+	var answer struct{ Count int }
+	askSearch(t, http.MethodPost, url+"/"+run+"-*/_count", "", &answer)
+	return answer.Count
+}
+
 // documents returns how often each event is in the indices of a run; nothing as
 // long as an index is being made or recovers.
 func documents(t *testing.T, url, run string) map[string]int {
 	t.Helper()
-	call := func(path, body string, into any) (ready bool) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+path, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Content-Type", "application/json")
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer res.Body.Close()
-		if res.StatusCode == http.StatusServiceUnavailable {
-			return false
-		}
-		if err := json.NewDecoder(res.Body).Decode(into); err != nil || res.StatusCode != http.StatusOK {
-			t.Fatalf("%s: %s, %v", path, res.Status, err)
-		}
-		return true
-	}
-	call("/"+run+"-*/_refresh", "", &struct{}{})
+	askSearch(t, http.MethodPost, url+"/"+run+"-*/_refresh", "", &struct{}{})
 	lines := map[string]int{}
 	after := ""
 	for {
@@ -103,12 +118,11 @@ func documents(t *testing.T, url, run string) map[string]int {
 				}
 			}
 		}
-		if !call("/"+run+"-*/_search", `{"size":5000,"sort":["aictail.id","aictail.source"]`+after+`}`, &answer) {
+		if !askSearch(t, http.MethodPost, url+"/"+run+"-*/_search", `{"size":5000,"sort":["aictail.id","aictail.source"]`+after+`}`, &answer) {
 			return nil
 		}
 		for _, h := range answer.Hits.Hits {
-			line := strings.Replace("{"+added.ReplaceAllString(string(h.Source), ""), `{"message":`, `{"payload":`, 1)
-			lines[line]++
+			lines[sentEvent(string(h.Source))]++
 			after = `,"search_after":` + string(h.Sort)
 		}
 		if len(answer.Hits.Hits) == 0 {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"aictail/filter/redact"
+	"aictail/sinks/splunkhec/hectest"
 	"aictail/tailer/simulator"
 )
 
@@ -96,8 +97,9 @@ func probeEntries(t *testing.T) []string {
 }
 
 // TestProbes sends probes of every detector and rule through the whole daemon and looks
-// for them in all that it leaves behind: the files, the journal and state, its log at
-// the most talkative level, and the pages of the admin server. The same search finds
+// for them in all that it leaves behind: the files, the dead letters of a sink that
+// takes nothing, the journal and state, its log at the most talkative level, and the
+// pages of the admin server. The same search finds
 // them all when redaction is off.
 func TestProbes(t *testing.T) {
 	checkProbesComplete(t)
@@ -171,6 +173,12 @@ func runProbes(t *testing.T, entries []string, rules string) map[string]string {
 		t.Fatal(err)
 	}
 	defer stop()
+	// A sink that takes nothing: every event is a dead letter as well.
+	refusing := hectest.New(hectest.Options{})
+	defer refusing.Close()
+	refusing.Inject(hectest.Fault{
+		Service: hectest.Collect, Times: -1, Status: 400, Body: `{"text":"Event field cannot be blank","code":13,"invalid-event-number":0}`,
+	})
 	writeFile(t, filepath.Join(dir, "hash.key"), "probe: 0123456789abcdef0123456789abcdef\n")
 	config := filepath.Join(dir, "aictail.yaml")
 	writeFile(t, config, fmt.Sprintf(`
@@ -184,7 +192,8 @@ filter:
   redact: %[4]s
 sinks:
   archive: {type: file, path: "%[1]s/left/out/{source}.ndjson"}
-`, dir, address2, address, rules))
+  refusing: {type: splunk_hec, url: %[5]q, token: token, compression: none}
+`, dir, address2, address, rules, refusing.URL()))
 	p := start(t, "run", "--config", config)
 	// The two lines of a record become one event.
 	want := 0
@@ -194,6 +203,8 @@ sinks:
 		}
 	}
 	eventually(t, "all entries in the files", func() bool { return countNewlines(t, filepath.Join(dir, "left", "out")) >= want })
+	letters := filepath.Join(dir, "left", "data", "dead-letters")
+	eventually(t, "all entries among the dead letters", func() bool { return countNewlines(t, letters) >= want })
 	left := map[string]string{}
 	for _, page := range []string{"/metrics", "/readyz", "/healthz", "/api/status", "/"} {
 		body, status := get("http://" + address + page)

@@ -28,7 +28,7 @@ when an event was journaled, by this machine's clock, not the event's own time.
 The journal keeps what every sink has for journal.retain at least.
 
 A running daemon is told and begins at once; without one, the next start sends.
-Elasticsearch and Kafka recognise what they have; files and Splunk get it twice.`,
+Elasticsearch recognises what it has; Kafka, Splunk and files get it twice.`,
 		Example: "  aictail replay --config aictail.yaml --sink search --since 2h",
 		Args:    cobra.NoArgs,
 	}

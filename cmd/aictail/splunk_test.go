@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"strings"
 	"testing"
 	"time"
 
@@ -22,14 +20,7 @@ func TestSplunk(t *testing.T) {
 	cut := plain.Inject(hectest.Fault{Service: hectest.Collect, Skip: 2, Cut: true, Index: true})
 	busy := acknowledged.Inject(hectest.Fault{Service: hectest.Collect, Skip: 1, Status: 503, Body: `{"text":"Server is busy","code":9}`})
 
-	config := crashConfig(t, t.TempDir(), url)
-	text, err := os.ReadFile(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, _, _ := strings.Cut(string(text), "\nsinks:")
-	writeFile(t, config, before+fmt.Sprintf(`
-sinks:
+	config := loadConfig(t, t.TempDir(), url, "127.0.0.1:0", fmt.Sprintf(`
   plain: {type: splunk_hec, url: %q, token: token}
   acknowledged: {type: splunk_hec, url: %q, token: token, acknowledge: true}
 `, plain.URL(), acknowledged.URL()))

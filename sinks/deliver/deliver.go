@@ -101,6 +101,7 @@ type Worker struct {
 
 	retry *backoff.ExponentialBackOff
 	spell spell
+	short short
 	// held is a batch that was read before the sink was open.
 	held *batch
 	// lastRead is when events were read the last time.

@@ -272,12 +272,55 @@ func TestRetriesForEver(t *testing.T) {
 		if took := time.Since(mended); took > 2*retryMax {
 			t.Errorf("the end of the outage was noticed after %s, want at most %s", took, 2*retryMax)
 		}
-		// Each spell of failures is one warning and one recovery, however long.
-		if got, want := b.logs.Len(), 8; got != want {
+		// Each spell of failures is one warning and one recovery, however long, but
+		// for the last one: it is short and comes at once after another.
+		if got, want := b.logs.Len(), 6; got != want {
 			t.Errorf("%d log entries for four spells, want %d: %v", got, want, b.logs.All())
 		}
 		if err := b.worker.Health(); err != nil {
 			t.Errorf("health after recovery: %v", err)
+		}
+	})
+}
+
+// TestLogsOfASinkThatFailsHalfOfTheTime: a failure every two seconds is a line in
+// the log each minute, which says how many there were.
+func TestLogsOfASinkThatFailsHalfOfTheTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const batches = 600
+		var list [][]aictail.Event
+		for i := range batches {
+			list = append(list, events(1+i, 1))
+		}
+		b := newBench(t, list...)
+		b.sink.fail = func(call int, _ []aictail.Event) error {
+			time.Sleep(time.Second)
+			if call%2 == 1 {
+				return errors.New("busy")
+			}
+			return nil
+		}
+		began := time.Now()
+		if err := b.worker.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		b.wantAll(t, batches)
+		warned, short := 0, 0
+		for _, e := range b.logs.FilterLevelExact(zapcore.WarnLevel).All() {
+			warned++
+			if n, ok := e.ContextMap()["short_failures_before"].(int64); ok {
+				short += int(n)
+			}
+		}
+		minutes := int(time.Since(began) / time.Minute)
+		if warned < minutes/2 || warned > minutes+1 {
+			t.Errorf("%d warnings in %d minutes", warned, minutes)
+		}
+		if n := b.logs.FilterLevelExact(zapcore.InfoLevel).Len(); n != warned {
+			t.Errorf("%d recoveries for %d warnings", n, warned)
+		}
+		if left := batches - warned - short; left < 0 || left > 60 {
+			t.Errorf("%d failures, %d of them logged and %d counted there", batches, warned, short)
 		}
 	})
 }

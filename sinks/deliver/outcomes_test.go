@@ -365,6 +365,26 @@ func TestLagOfASinkThatCannotBeOpened(t *testing.T) {
 	})
 }
 
+// TestLagOfEventsThatComeWhileASinkCannotBeOpened does not wait for the next probe.
+func TestLagOfEventsThatComeWhileASinkCannotBeOpened(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.reader.open, b.reader.more = true, make(chan []aictail.Event, 1)
+		refusal := &sinks.Error{Kind: sinks.Refused, Err: errors.New("no such host")}
+		b.sink.opens = []error{refusal, refusal, refusal, refusal}
+		stop := b.run(t)
+		b.reader.more <- events(1, 3)
+		time.Sleep(probeInterval - 5*time.Second)
+		synctest.Wait()
+		if lag := b.worker.Lag(); lag < time.Minute {
+			t.Errorf("lag %s before the next probe, want that of the events that wait", lag)
+		}
+		time.Sleep(5 * probeInterval)
+		stop()
+		b.wantAll(t, 3)
+	})
+}
+
 // TestEOFOfAConnection is not that of the journal.
 func TestEOFOfAConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -19,13 +19,30 @@ const (
 	retryMax = 30 * time.Second
 	// probeInterval is the pause between probes of a sink that refuses.
 	probeInterval = 30 * time.Second
+	// lookEvery is how often a sink that cannot be opened looks for events that wait
+	// for it, so that its lag tells of them.
+	lookEvery = time.Second
+	// quietFor keeps a sink that fails every few seconds and recovers from filling
+	// the log: after a failure was logged, others within this time are only counted,
+	// unless one lasts for lasting.
+	quietFor = time.Minute
+	lasting  = 10 * time.Second
 )
 
-// spell is a time during which something keeps failing. Each is logged once when
-// it begins, once more if it becomes a pause, and once when it is over.
+// spell is a time during which something keeps failing. It is logged once when it
+// begins, unless that is too often, once more if it becomes a pause, and once when
+// it is over.
 type spell struct {
 	since  time.Time // zero if nothing fails
 	paused bool
+	logged bool
+}
+
+// short counts the failures that are not logged one by one.
+type short struct {
+	// since is when a failure was logged the last time.
+	since time.Time
+	n     int
 }
 
 func newBackoff() *backoff.ExponentialBackOff {
@@ -62,6 +79,12 @@ func (w *Worker) try(ctx context.Context, do func() error) error {
 func (w *Worker) wait(ctx context.Context, pause time.Duration) error {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
+	var look <-chan time.Time // nil: never
+	if !w.opened.Load() {
+		ticker := time.NewTicker(lookEvery)
+		defer ticker.Stop()
+		look = ticker.C
+	}
 	for {
 		// A sink that keeps a state could not store it now.
 		if !w.ahead && w.serve(ctx) {
@@ -75,6 +98,8 @@ func (w *Worker) wait(ctx context.Context, pause time.Duration) error {
 			return ctx.Err()
 		case <-timer.C:
 			return nil
+		case <-look:
+			_ = w.peek() // it is read again when it is sent
 		case <-w.queue.wake:
 		}
 	}
@@ -93,17 +118,18 @@ func (w *Worker) ill(err error) time.Duration {
 	if e, ok := errors.AsType[*sinks.Error](err); ok && e.After > 0 {
 		pause = e.After
 	}
-	switch {
-	case stuck && !w.spell.paused:
-		w.log.Error("delivery is paused; nothing is lost, the sink is probed until it accepts events again",
-			zap.Duration("probe_every", pause), zap.Error(err))
-	case w.spell.since.IsZero():
-		w.log.Warn("delivery fails; it is retried until it succeeds", zap.Error(err))
-	default:
-		w.log.Debug("delivery still fails", zap.Duration("retry_in", pause), zap.Error(err))
-	}
 	if w.spell.since.IsZero() {
 		w.spell.since = time.Now()
+	}
+	switch {
+	case stuck && !w.spell.paused:
+		w.spell.logged = true
+		w.log.Error("delivery is paused; nothing is lost, the sink is probed until it accepts events again",
+			zap.Duration("probe_every", pause), zap.Error(err))
+	case !w.spell.logged && (time.Since(w.short.since) >= quietFor || time.Since(w.spell.since) >= lasting):
+		w.logFailure(err)
+	default:
+		w.log.Debug("delivery still fails", zap.Duration("retry_in", pause), zap.Error(err))
 	}
 	if stuck {
 		// Until it accepts events: a time-out in between says nothing else.
@@ -114,13 +140,28 @@ func (w *Worker) ill(err error) time.Duration {
 	return pause
 }
 
+// logFailure logs a failure that is not one of many.
+func (w *Worker) logFailure(err error) {
+	fields := []zap.Field{zap.Error(err)}
+	if w.short.n > 0 {
+		fields = append(fields, zap.Int("short_failures_before", w.short.n))
+	}
+	w.log.Warn("delivery fails; it is retried until it succeeds", fields...)
+	w.spell.logged = true
+	w.short = short{since: time.Now()}
+}
+
 // well ends a spell of failures.
 func (w *Worker) well() {
 	if w.spell.since.IsZero() {
 		return
 	}
-	w.log.Info("delivery works again", zap.Duration("after", time.Since(w.spell.since).Round(time.Millisecond)))
-	w.spell.since = time.Time{}
+	if w.spell.logged {
+		w.log.Info("delivery works again", zap.Duration("after", time.Since(w.spell.since).Round(time.Millisecond)))
+	} else {
+		w.short.n++
+	}
+	w.spell.since, w.spell.logged = time.Time{}, false
 	w.trouble.Store(nil)
 	w.retry.Reset()
 	w.setPaused(false)

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"strconv"
-	"strings"
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
@@ -18,7 +17,6 @@ import (
 	"github.com/segmentio/kafka-go/protocol/saslauthenticate"
 	"github.com/segmentio/kafka-go/protocol/saslhandshake"
 	"github.com/segmentio/kafka-go/sasl"
-	"github.com/segmentio/kafka-go/sasl/plain"
 
 	"aictail/sinks"
 )
@@ -56,7 +54,11 @@ func (t *transport) connect(ctx context.Context, address string) (*connection, e
 	case err == nil:
 		return c, nil
 	case ctx.Err() != nil:
-		return nil, fmt.Errorf("%s: no connection in time: %w", address, ctx.Err())
+		cause := ctx.Err()
+		if _, handshake := errors.AsType[*tlsError](err); handshake {
+			cause = &tlsError{cause}
+		}
+		return nil, fmt.Errorf("%s: no connection in time: %w", address, cause)
 	}
 	return nil, fmt.Errorf("%s: %w", address, err)
 }
@@ -130,13 +132,16 @@ type authError struct{ err error }
 func (e *authError) Error() string { return "SASL: " + e.err.Error() }
 func (e *authError) Unwrap() error { return e.err }
 
+// errSASLCut is how some brokers refuse credentials.
+var errSASLCut = errors.New("the broker closed the connection in the middle of the SASL exchange")
+
 func (c *connection) authenticate(ctx context.Context, mechanism sasl.Mechanism) error {
 	m, err := c.conn.RoundTrip(&saslhandshake.Request{Mechanism: mechanism.Name()})
 	if err != nil {
 		return fmt.Errorf("SASL handshake: %w", err)
 	}
 	if res := m.(*saslhandshake.Response); res.ErrorCode != 0 {
-		return &authError{fmt.Errorf("%w: the broker offers %v", kafkago.Error(res.ErrorCode), res.Mechanisms)}
+		return &authError{fmt.Errorf("%w: the broker offers %v", &codeError{kafkago.Error(res.ErrorCode)}, res.Mechanisms)}
 	}
 	host, port, err := net.SplitHostPort(c.address)
 	if err != nil {
@@ -152,12 +157,15 @@ func (c *connection) authenticate(ctx context.Context, mechanism sasl.Mechanism)
 	}
 	for done := false; !done; {
 		m, err := c.conn.RoundTrip(&saslauthenticate.Request{AuthBytes: message})
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return errSASLCut
+		}
 		if err != nil {
 			return fmt.Errorf("SASL exchange: %w", err)
 		}
 		res := m.(*saslauthenticate.Response)
 		if res.ErrorCode != 0 {
-			return &authError{fmt.Errorf("%w: %s", kafkago.Error(res.ErrorCode), withoutPassword(res.ErrorMessage, mechanism))}
+			return &authError{&codeError{kafkago.Error(res.ErrorCode)}}
 		}
 		if lifetime := time.Duration(res.SessionLifetimeMs) * time.Millisecond; lifetime > 0 {
 			// The broker cuts the connection at the end. Leave time for a request.
@@ -168,15 +176,6 @@ func (c *connection) authenticate(ctx context.Context, mechanism sasl.Mechanism)
 		}
 	}
 	return nil
-}
-
-// withoutPassword returns a broker's text without the password, which PLAIN shows to
-// the broker and the broker might repeat. SCRAM does not show it.
-func withoutPassword(text string, mechanism sasl.Mechanism) string {
-	if p, ok := mechanism.(plain.Mechanism); ok && p.Password != "" {
-		return strings.ReplaceAll(text, p.Password, "***")
-	}
-	return text
 }
 
 // errNotKafka is what frameGuard says of an answer that is none.

@@ -41,8 +41,15 @@
 // A partition is in doubt after a start, and after a request that may have
 // arrived: no answer, or one that does not exclude that the records were appended
 // (a time-out, too few replicas after the append, a leader that lost its office
-// while it waited for them). Before anything more is sent to it, it is read from
-// next to its end. The events of ours that are found are delivered, all others of
+// while it waited for them). Nothing more is sent to it before the doubt is
+// settled.
+//
+// As long as the connection lives, the answer can still come: a broker that stood
+// still acts on what is in its sockets when it goes on, however late. So the
+// connection is kept and the answer waited for, across any number of Sends, unless
+// another broker leads the partition by now, or minutes have passed.
+//
+// If there will be no answer, the partition is read from next to its end. The events of ours that are found are delivered, all others of
 // the doubt are not; next moves to the end. What was found is a set of single
 // positions. It is never a highest position below which all is skipped: events
 // reach several partitions and so arrive out of order, and a replay sends old
@@ -82,9 +89,9 @@
 // when the partition has been read back, can still be appended afterwards: the
 // process was killed, or its connection cut, at that moment, and the broker was
 // slower with the old request than with four round trips on a new connection. No
-// client that does without Kafka's transactions can exclude it. To make it rare, a
-// stop of the daemon waits for answers (see grace). The other cases are named
-// above: records that were removed, compacted or lost between the crash and the
+// client that does without Kafka's transactions can exclude it. A stop of the
+// daemon waits for answers, not to bring it about (see stopGrace). The other cases
+// are named above: records that were removed, compacted or lost between the crash and the
 // restart, and a topic made anew at that moment.
 //
 // # Why not something simpler

@@ -39,9 +39,9 @@ var codes = map[kafkago.Error]struct {
 	effect effect
 	remedy string
 }{
-	kafkago.MessageSizeTooLarge: {sinks.Poison, tooLarge, "raise max.message.bytes of the topic"},
-	kafkago.RecordListTooLarge:  {sinks.Poison, tooLarge, "raise segment.bytes of the topic"},
-	kafkago.InvalidMessageSize:  {sinks.Poison, tooLarge, "raise max.message.bytes of the topic"},
+	kafkago.MessageSizeTooLarge: {sinks.Split, tooLarge, "raise max.message.bytes of the topic"},
+	kafkago.RecordListTooLarge:  {sinks.Split, tooLarge, "raise segment.bytes of the topic"},
+	kafkago.InvalidMessageSize:  {sinks.Split, tooLarge, "raise max.message.bytes of the topic"},
 	kafkago.InvalidRecord:       {sinks.Poison, badRecord, "look for checks of records at the broker, such as schema validation"},
 	kafkago.InvalidTimestamp: {sinks.Poison, badRecord,
 		"the time of the event is out of the bounds of the topic: raise message.timestamp.before.max.ms and check the broker's clock"},
@@ -70,12 +70,24 @@ var codes = map[kafkago.Error]struct {
 	kafkago.InvalidConfiguration:        {sinks.Refused, nothing, "a default of the cluster does not hold for a new topic: create the topic by hand"},
 }
 
+// codeError is an error code in a few words: kafkago's are sentences.
+type codeError struct{ code kafkago.Error }
+
+func (e *codeError) Error() string {
+	if e.code.Title() == "" {
+		return fmt.Sprintf("Kafka error %d", int(e.code))
+	}
+	return fmt.Sprintf("%s (Kafka error %d)", e.code.Title(), int(e.code))
+}
+
+func (e *codeError) Unwrap() error { return e.code }
+
 // codeOf returns the error code in err, if the broker gave one.
 func codeOf(err error) (kafkago.Error, bool) {
 	return errors.AsType[kafkago.Error](err)
 }
 
-// notSent reports whether a request failed before anything of it was written.
+// notSent reports whether a request failed before all of it was written.
 func notSent(err error) bool {
 	_, ok := errors.AsType[*notSentError](err)
 	return ok
@@ -102,7 +114,7 @@ func classify(about string, err error) *sinks.Error {
 	}
 	if code, ok := codeOf(err); ok {
 		verdict := codes[code]
-		text := fmt.Errorf("%s: %w", about, code)
+		text := fmt.Errorf("%s: %w", about, &codeError{code})
 		if verdict.remedy != "" {
 			text = fmt.Errorf("%w: %s", text, verdict.remedy)
 		}
@@ -133,15 +145,20 @@ func connectionTrouble(err error) (sinks.Kind, string) {
 	_, unknownHost := errors.AsType[*net.DNSError](err)
 	_, badCertificate := errors.AsType[*tls.CertificateVerificationError](err)
 	_, unknownAuthority := errors.AsType[x509.UnknownAuthorityError](err)
-	_, alert := errors.AsType[tls.AlertError](err)
 	_, notTLS := errors.AsType[tls.RecordHeaderError](err)
 	_, handshake := errors.AsType[*tlsError](err)
 	_, auth := errors.AsType[*authError](err)
+	op, _ := errors.AsType[*net.OpError](err)
+	alert := op != nil && op.Op == "remote error" // how crypto/tls marks what the other side says
 	switch {
 	case errors.Is(err, context.Canceled):
 		return sinks.Retry, ""
 	case unknownHost:
 		return sinks.Retry, "check brokers, and the names that the brokers give themselves (advertised.listeners)"
+	case handshake && (errors.Is(err, io.EOF) || errors.Is(err, context.DeadlineExceeded)):
+		return sinks.Retry, "if this goes on, the port may be one without TLS: check brokers and tls.enabled"
+	case errors.Is(err, errSASLCut):
+		return sinks.Retry, "if this goes on, check sasl.username, sasl.password and sasl.mechanism"
 	case errors.Is(err, context.DeadlineExceeded):
 		return sinks.Retry, "check that the brokers can be reached and are well, or raise timeout"
 	case badCertificate, unknownAuthority:
@@ -154,10 +171,8 @@ func connectionTrouble(err error) (sinks.Kind, string) {
 		return sinks.Refused, "check sasl.username, sasl.password and sasl.mechanism"
 	case errors.Is(err, errNotKafka):
 		return sinks.Refused, "check brokers and tls.enabled"
-	case handshake && errors.Is(err, io.EOF):
-		return sinks.Retry, "if this goes on, the port may be one without TLS: check brokers and tls.enabled"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return sinks.Retry, "if this goes on, the broker may want TLS or SASL on this port: check tls and sasl"
+		return sinks.Retry, "if this goes on, the broker may want TLS or SASL on this port: check tls.enabled and sasl.mechanism"
 	}
 	return sinks.Retry, ""
 }

@@ -1,13 +1,18 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -93,48 +98,128 @@ func newEvents(first, n int) []aictail.Event {
 // offset.
 func records(t testing.TB, c *kfake.Cluster, topics ...string) []*kgo.Record {
 	t.Helper()
-	from := map[string]map[int32]kgo.Offset{}
-	left := 0
-	for _, name := range topics {
-		for _, p := range c.PartitionInfos(name) {
-			if p.HighWatermark > p.LogStartOffset {
-				if from[name] == nil {
-					from[name] = map[int32]kgo.Offset{}
-				}
-				from[name][p.Partition] = kgo.NewOffset().At(p.LogStartOffset)
-				left += int(p.HighWatermark - p.LogStartOffset)
-			}
+	return consume(t, c.ListenAddrs()[0], topics...)
+}
+
+// consume reads the topics from their first offset to their end.
+func consume(t testing.TB, addr string, topics ...string) []*kgo.Record {
+	t.Helper()
+	for range 3 { // the consumer's own waits after a broker's restart can be long
+		if all, ok := tryConsume(t, addr, topics...); ok {
+			return all
 		}
 	}
-	if left == 0 {
-		return nil
-	}
-	client, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...), kgo.ConsumePartitions(from), kgo.FetchMaxWait(50*time.Millisecond))
+	t.Fatal("the topics can't be read to their end")
+	return nil
+}
+
+func tryConsume(t testing.TB, addr string, topics ...string) ([]*kgo.Record, bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	client, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.FetchMaxWait(50*time.Millisecond), kgo.MetadataMinAge(10*time.Millisecond))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	byPartition := map[string][]*kgo.Record{}
+	from, end := offsets(t, client, topics, -2), offsets(t, client, topics, -1)
+	left := int64(0)
+	start := map[string]map[int32]kgo.Offset{}
+	for at, offset := range end {
+		if offset > from[at] {
+			left += offset - from[at]
+			if start[at.topic] == nil {
+				start[at.topic] = map[int32]kgo.Offset{}
+			}
+			start[at.topic][at.partition] = kgo.NewOffset().At(from[at])
+		}
+	}
+	client.AddConsumePartitions(start)
+	got := map[place][]*kgo.Record{}
 	for left > 0 {
 		fetches := client.PollFetches(ctx)
+		fetches.EachError(func(topic string, partition int32, err error) { t.Logf("read %s/%d: %v", topic, partition, err) })
 		if err := ctx.Err(); err != nil {
-			t.Fatalf("read the topics: %v, %d records are missing", err, left)
+			for at, offset := range end {
+				t.Logf("%v: %d of %d to %d", at, len(got[at]), from[at], offset)
+			}
+			t.Logf("read the topics: %v, %d records are missing", err, left)
+			return nil, false
 		}
 		fetches.EachRecord(func(r *kgo.Record) {
-			at := fmt.Sprint(r.Topic, r.Partition)
-			byPartition[at] = append(byPartition[at], r)
-			left--
+			at := place{r.Topic, r.Partition}
+			if r.Offset >= end[at] {
+				return
+			}
+			got[at] = append(got[at], r)
+			left = left - 1
 		})
 	}
 	var all []*kgo.Record
+	for _, at := range slices.SortedFunc(maps.Keys(end), place.compare) {
+		all = append(all, got[at]...)
+	}
+	return all, true
+}
+
+type place struct {
+	topic     string
+	partition int32
+}
+
+func (p place) compare(other place) int {
+	return cmp.Or(strings.Compare(p.topic, other.topic), cmp.Compare(p.partition, other.partition))
+}
+
+// offsets returns the first (-2) or the end (-1) offsets of the topics that exist.
+func offsets(t testing.TB, client *kgo.Client, topics []string, which int64) map[place]int64 {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	meta := kmsg.NewPtrMetadataRequest()
 	for _, name := range topics {
-		for _, p := range c.PartitionInfos(name) {
-			all = append(all, byPartition[fmt.Sprint(name, p.Partition)]...)
+		topic := kmsg.NewMetadataRequestTopic()
+		topic.Topic = kmsg.StringPtr(name)
+		meta.Topics = append(meta.Topics, topic)
+	}
+	known, err := meta.RequestWith(ctx, client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req := kmsg.NewPtrListOffsetsRequest()
+	for _, topic := range known.Topics {
+		rt := kmsg.NewListOffsetsRequestTopic()
+		rt.Topic = *topic.Topic
+		for _, p := range topic.Partitions {
+			rp := kmsg.NewListOffsetsRequestTopicPartition()
+			rp.Partition, rp.Timestamp = p.Partition, which
+			rt.Partitions = append(rt.Partitions, rp)
+		}
+		if len(rt.Partitions) > 0 {
+			req.Topics = append(req.Topics, rt)
 		}
 	}
-	return all
+	out := map[place]int64{}
+	if len(req.Topics) == 0 {
+		return out
+	}
+	res, err := req.RequestWith(ctx, client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, topic := range res.Topics {
+		for _, p := range topic.Partitions {
+			err := kerr.ErrorForCode(p.ErrorCode)
+			if kerr.IsRetriable(err) && ctx.Err() == nil {
+				return offsets(t, client, topics, which)
+			}
+			if err != nil {
+				t.Fatalf("offsets of %s: %v", topic.Topic, err)
+			}
+			out[place{topic.Topic, p.Partition}] = p.Offset
+		}
+	}
+	return out
 }
 
 // positions returns the positions in the headers of the topics' records.

@@ -8,6 +8,8 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
@@ -128,7 +130,7 @@ func (t *topic) missing() bool {
 
 func (t *topic) explain(err error) *sinks.Error {
 	if errors.Is(err, kafkago.UnknownTopicOrPartition) {
-		return refused("topic %s does not exist: create it or set create_topics (%w)", t.name, kafkago.UnknownTopicOrPartition)
+		return refused("topic %s does not exist: create it or set create_topics (%w)", t.name, &codeError{kafkago.UnknownTopicOrPartition})
 	}
 	return classify("topic "+t.name, err)
 }
@@ -160,7 +162,12 @@ func (s *Sink) locate(ctx context.Context, topics []*topic) error {
 
 // create creates topics. Trouble with one stays with it.
 func (s *Sink) create(ctx context.Context, topics []*topic) error {
-	req := &kafkago.CreateTopicsRequest{Addr: kafkago.TCP(s.controller)}
+	// Any broker passes the request on, or names the controller.
+	to := s.controller
+	if to == "" && len(s.brokers) > 0 {
+		to = s.brokers[0]
+	}
+	req := &kafkago.CreateTopicsRequest{Addr: kafkago.TCP(to)}
 	for _, t := range topics {
 		req.Topics = append(req.Topics, kafkago.TopicConfig{
 			Topic: t.name, NumPartitions: s.cfg.CreateTopics.Partitions, ReplicationFactor: s.cfg.CreateTopics.Replication,
@@ -175,7 +182,7 @@ func (s *Sink) create(ctx context.Context, topics []*topic) error {
 		switch err := res.Errors[t.name]; {
 		case err == nil:
 			// What was known is about a topic of that name that is gone.
-			clear(t.partitions)
+			t.forget()
 			t.counted, t.readable = 0, false
 			created = append(created, t)
 		case errors.Is(err, kafkago.TopicAlreadyExists):
@@ -188,7 +195,7 @@ func (s *Sink) create(ctx context.Context, topics []*topic) error {
 		if err := s.refresh(ctx, created); err != nil {
 			return err
 		}
-		if !slices.ContainsFunc(created, func(t *topic) bool { return t.trouble != nil || slices.Contains(t.leaders, "") }) {
+		if !slices.ContainsFunc(created, func(t *topic) bool { return !s.usable(ctx, t) }) {
 			return nil
 		}
 		select {
@@ -205,8 +212,28 @@ func (s *Sink) create(ctx context.Context, topics []*topic) error {
 	return nil
 }
 
-// leader returns the address of the partition's leader.
-func (p *partition) leader() (string, *sinks.Error) {
+// usable reports whether all partitions of a new topic have leaders that know of
+// it: brokers hear of it one after the other.
+func (s *Sink) usable(ctx context.Context, t *topic) bool {
+	if t.trouble != nil || slices.Contains(t.leaders, "") {
+		return false
+	}
+	var unready atomic.Bool
+	var list []*partition
+	for i := range t.leaders {
+		list = append(list, &partition{topic: t, id: int32(i)})
+	}
+	s.parallel(list, func(p *partition) {
+		if _, err := s.end(ctx, p); err != nil {
+			unready.Store(true)
+		}
+	})
+	return !unready.Load()
+}
+
+// leader returns the address of the partition's leader, unless that has just kept
+// somebody waiting in vain.
+func (s *Sink) leader(p *partition) (string, *sinks.Error) {
 	if p.topic.trouble != nil {
 		return "", p.topic.trouble
 	}
@@ -214,7 +241,44 @@ func (p *partition) leader() (string, *sinks.Error) {
 		p.stale = true
 		return "", retry("%s has no leader: bring its brokers back", p)
 	}
-	return p.topic.leaders[p.id], nil
+	leader := p.topic.leaders[p.id]
+	if s.silent.has(leader) {
+		p.stale = true
+		return "", retry("%s: its leader %s does not answer: check that broker", p, leader)
+	}
+	return leader, nil
+}
+
+// silent are the brokers that have let a request wait until its time was up. The
+// others of the same Send do not wait for them, too.
+type silent struct {
+	mu        sync.Mutex // guards addresses
+	addresses map[string]bool
+}
+
+func (s *silent) reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.addresses)
+}
+
+func (s *silent) has(address string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.addresses[address]
+}
+
+// note takes the error of a request to the broker.
+func (s *silent) note(address string, err error) {
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.addresses == nil {
+		s.addresses = make(map[string]bool)
+	}
+	s.addresses[address] = true
 }
 
 // String returns how the partition is called in errors.

@@ -73,6 +73,8 @@ type doubt struct {
 	from int64
 	// since is when the doubt came up.
 	since time.Time
+	// pending is the request itself, while its answer may still come.
+	pending *pendingError
 	// err is why the doubt is not settled.
 	err *sinks.Error
 }
@@ -85,6 +87,22 @@ func (t *topic) partition(id int32) *partition {
 		t.partitions[id] = p
 	}
 	return p
+}
+
+// forget drops what is known of the partitions.
+func (t *topic) forget() {
+	for _, p := range t.partitions {
+		p.doubt.abandon()
+	}
+	clear(t.partitions)
+}
+
+// abandon stops waiting for an answer. It may be called for no doubt.
+func (d *doubt) abandon() {
+	if d != nil && d.pending != nil {
+		d.pending.abandon()
+		d.pending = nil
+	}
 }
 
 // doubtful reports whether records of any partition are in doubt.

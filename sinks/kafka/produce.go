@@ -57,7 +57,7 @@ func (s *Sink) drain(ctx context.Context, p *partition, b *batch) {
 			queue = b.withoutBad(queue, bad, verdict)
 			continue
 		case unclear:
-			p.suspect(b, items)
+			p.suspect(b, items, err)
 		case nothing:
 		}
 		p.stale = true
@@ -86,7 +86,7 @@ func (s *Sink) fit(p *partition, b *batch, items []int) (n, size int) {
 
 // produce makes one request. The answer is also there if the broker refused.
 func (s *Sink) produce(ctx context.Context, p *partition, b *batch, items []int) (*kafkago.ProduceResponse, error) {
-	leader, trouble := p.leader()
+	leader, trouble := s.leader(p)
 	if trouble != nil {
 		return nil, &notSentError{trouble}
 	}
@@ -96,6 +96,7 @@ func (s *Sink) produce(ctx context.Context, p *partition, b *batch, items []int)
 		Records: newRecordReader(b, items, s.origin),
 	})
 	if err != nil {
+		s.silent.note(leader, err)
 		return nil, err
 	}
 	return res, res.Error
@@ -112,9 +113,11 @@ func (p *partition) acknowledged(base int64, n int) {
 	p.next = base + int64(n)
 }
 
-// suspect notes that the events may be in the log.
-func (p *partition) suspect(b *batch, items []int) {
+// suspect notes that the events may be in the log, or get there: err says why
+// nothing more is known.
+func (p *partition) suspect(b *batch, items []int, err error) {
 	p.doubt = &doubt{suspects: make(map[aictail.Position]bool, len(items)), since: time.Now()}
+	p.doubt.pending, _ = errors.AsType[*pendingError](err)
 	for _, i := range items {
 		p.doubt.suspects[b.events[i].Position] = true
 	}

@@ -97,11 +97,11 @@ func (c *chaosConn) Write(p []byte) (int, error) {
 	}
 	switch c.fate {
 	case before:
-		c.Conn.Close()
+		c.Close()
 		return 0, errChaos
 	case halfway:
 		n, _ := c.Conn.Write(p[:len(p)/2])
-		c.Conn.Close()
+		c.Close()
 		return n, errChaos
 	}
 	return c.Conn.Write(p)
@@ -115,7 +115,7 @@ func (c *chaosConn) Read(p []byte) (int, error) {
 		if _, err := io.ReadFull(c.Conn, size[:]); err == nil {
 			io.CopyN(io.Discard, c.Conn, int64(binary.BigEndian.Uint32(size[:])))
 		}
-		c.Conn.Close()
+		c.Close()
 		return 0, errChaos
 	}
 	return c.Conn.Read(p)

@@ -11,7 +11,6 @@ import (
 
 	kafkago "github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
-	"github.com/segmentio/kafka-go/protocol/listoffsets"
 	"go.uber.org/zap"
 
 	"aictail"
@@ -19,104 +18,14 @@ import (
 )
 
 const (
-	// asConsumer and asDebugger are replica ids of requests. The leader answers a
-	// consumer with the end of what all replicas in sync have, and a debugger
-	// with the end of its own log, where records of ours may wait for replicas.
-	asConsumer, asDebugger = -1, -2
-
 	// fetchSize bounds an answer when reading back; only headers are of use.
 	fetchSize = 1 << 20
 	// fetchWait is how long a broker may wait for records to become readable.
 	fetchWait = 250 * time.Millisecond
-	// goneAfter is when a partition that the cluster does not name counts as gone
-	// with its topic: a broker that has just started may not know it yet.
-	goneAfter = 30 * time.Second
 	// maxFound bounds what is kept of a log that is read as a whole, far above the
 	// events of a batch; at most twice as much is.
 	maxFound = 100_000
 )
-
-// settle finds out what is in doubt about the topics' partitions. What can't be
-// found out stays in doubt, with the reason. An error is about all events.
-func (s *Sink) settle(ctx context.Context, topics []*topic) error {
-	if s.wide {
-		var err error
-		if topics, err = s.allTopics(ctx); err != nil {
-			return err
-		}
-	}
-	var list []*partition
-	for _, t := range topics {
-		for _, p := range t.partitions {
-			if p.doubt != nil {
-				list = append(list, p)
-			}
-		}
-	}
-	if len(list) == 0 {
-		s.wide = false
-		return nil
-	}
-	s.parallel(list, func(p *partition) { p.doubt.err = s.readBack(ctx, p) })
-	settled, found := 0, 0
-	for _, p := range list {
-		p.topic.stale = p.topic.stale || p.stale
-		if p.doubt.err != nil {
-			continue
-		}
-		for _, position := range p.doubt.found {
-			s.ledger.found(position)
-		}
-		found += len(p.doubt.found)
-		settled++
-		p.doubt = nil
-	}
-	if found > 0 {
-		s.log.Info("events of requests without an answer are in Kafka and are not sent again",
-			zap.Int("partitions", settled), zap.Int("events", found))
-	}
-	if s.wide {
-		return s.settleWide(list)
-	}
-	return nil
-}
-
-// allTopics returns every topic of the stored state, with its leaders.
-func (s *Sink) allTopics(ctx context.Context) ([]*topic, error) {
-	var all, unknown []*topic
-	for _, t := range s.topics {
-		all = append(all, t)
-		if t.fetched.IsZero() || t.stale || t.trouble != nil {
-			unknown = append(unknown, t)
-		}
-	}
-	if len(unknown) > 0 {
-		if err := s.refresh(ctx, unknown); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
-}
-
-// settleWide ends the time in which any event may be in any partition. It can't
-// wait for topics that were deleted or that aictail may no longer read.
-func (s *Sink) settleWide(list []*partition) error {
-	for _, p := range list {
-		switch {
-		case p.doubt == nil:
-		case p.topic.missing():
-			clear(p.topic.partitions)
-		case p.doubt.err.Kind == sinks.Refused:
-			s.log.Warn("a topic that events went to before the configuration was changed can't be read; if aictail was killed, its last batch may be in the new topics as well",
-				zap.String("topic", p.topic.name), zap.Error(p.doubt.err))
-			clear(p.topic.partitions)
-		default:
-			return p.doubt.err
-		}
-	}
-	s.wide = false
-	return nil
-}
 
 // readBack reads the partition from next to its end and notes the events of ours
 // that it finds, as far as the doubt is about them. After nil, next is at the end.
@@ -124,13 +33,19 @@ func (s *Sink) settleWide(list []*partition) error {
 func (s *Sink) readBack(ctx context.Context, p *partition) *sinks.Error {
 	d := p.doubt
 	if p.topic.trouble == nil && int(p.id) >= len(p.topic.leaders) && time.Since(d.since) > goneAfter {
+		d.abandon()
 		d.found = nil
 		p.known, p.saved = false, false
 		return nil
 	}
-	leader, trouble := p.leader()
+	leader, trouble := s.leader(p)
 	if trouble != nil {
 		return trouble
+	}
+	if d.pending != nil {
+		if done, err := s.await(ctx, p, leader); done || err != nil {
+			return err
+		}
 	}
 	target, err := s.target(ctx, p, leader)
 	if err != nil {
@@ -158,32 +73,6 @@ func (s *Sink) readBack(ctx context.Context, p *partition) *sinks.Error {
 	return nil
 }
 
-// target returns the end of the leader's log. A request whose outcome is unclear
-// may have been appended and not be readable before the replicas have it; it has
-// become readable, or is gone, when the readable end has reached the target.
-func (s *Sink) target(ctx context.Context, p *partition, leader string) (int64, *sinks.Error) {
-	readable, err := s.offset(ctx, leader, p, query{asConsumer, kafkago.LastOffset})
-	if err != nil {
-		return 0, err
-	}
-	end, err := s.offset(ctx, leader, p, query{asDebugger, kafkago.LastOffset})
-	if err != nil && !noDebugger(err) {
-		return 0, err
-	}
-	return max(readable, end), nil
-}
-
-// noDebugger recognises servers other than Kafka's that know no replica id for
-// debugging. What they acknowledge is readable at once.
-func noDebugger(err error) bool {
-	code, _ := codeOf(err)
-	switch code {
-	case kafkago.UnsupportedVersion, kafkago.InvalidRequest, kafkago.ClusterAuthorizationFailed, kafkago.Unknown:
-		return true
-	}
-	return false
-}
-
 // readTo reads up to the offset target.
 func (s *Sink) readTo(ctx context.Context, p *partition, leader string, target int64) *sinks.Error {
 	d := p.doubt
@@ -203,6 +92,7 @@ func (s *Sink) readTo(ctx context.Context, p *partition, leader string, target i
 		}
 		if err != nil {
 			p.stale = true
+			s.silent.note(leader, err)
 			return classify("read back "+p.String(), err)
 		}
 		next, err := s.collect(res.Records, d)
@@ -256,14 +146,12 @@ func (s *Sink) skipRemoved(ctx context.Context, p *partition, leader string) *si
 // on with.
 func (s *Sink) collect(records kafkago.RecordReader, d *doubt) (int64, error) {
 	next := d.from
-	batches := []kafkago.RecordReader{records}
-	if stream, ok := records.(*protocol.RecordStream); ok {
-		// The stream itself leaves control records out, whose offsets count.
-		batches = stream.Records
-	} else {
+	stream, ok := records.(*protocol.RecordStream)
+	if !ok {
 		return next, nil // no records
 	}
-	for _, batch := range batches {
+	// The stream itself leaves control records out, whose offsets count.
+	for _, batch := range stream.Records {
 		for {
 			r, err := batch.ReadRecord()
 			if errors.Is(err, io.EOF) {
@@ -320,86 +208,4 @@ func (s *Sink) ours(headers []kafkago.Header) (aictail.Position, bool) {
 		}
 	}
 	return aictail.Position(position), origin && valid
-}
-
-// findEnd finds where our records will begin in a partition that nothing was sent
-// to before, and whether aictail may read the topic: that would be missed only
-// after a crash otherwise.
-func (s *Sink) findEnd(ctx context.Context, p *partition) *sinks.Error {
-	if !p.known {
-		end, err := s.end(ctx, p)
-		if err != nil {
-			return err
-		}
-		p.next, p.known, p.checked = end, true, time.Now()
-	}
-	if p.topic.readable {
-		return nil
-	}
-	leader, trouble := p.leader()
-	if trouble != nil {
-		return trouble
-	}
-	res, err := s.client.Fetch(ctx, &kafkago.FetchRequest{
-		Addr: kafkago.TCP(leader), Topic: p.topic.name, Partition: int(p.id), Offset: p.next,
-		MaxBytes: 1, MaxWait: time.Millisecond,
-	})
-	if err == nil && errors.Is(res.Error, kafkago.TopicAuthorizationFailed) {
-		err = res.Error
-	}
-	if err != nil {
-		p.stale = true
-		return classify("read "+p.String(), err)
-	}
-	return nil
-}
-
-// end returns the offset behind the last record that all replicas in sync have.
-// What is before it is never taken back, short of an unclean election.
-func (s *Sink) end(ctx context.Context, p *partition) (int64, *sinks.Error) {
-	leader, trouble := p.leader()
-	if trouble != nil {
-		return 0, trouble
-	}
-	return s.offset(ctx, leader, p, query{asConsumer, kafkago.LastOffset})
-}
-
-// query asks for an offset: as whom, and for kafkago.FirstOffset or LastOffset.
-type query struct {
-	replica int32
-	which   int64
-}
-
-// offset asks the leader for an offset. kafkago.Client has no such request that
-// says as whom.
-func (s *Sink) offset(ctx context.Context, leader string, p *partition, q query) (int64, *sinks.Error) {
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
-	defer cancel()
-	offset, err := s.listOffset(ctx, leader, p, q)
-	if err != nil {
-		p.stale = true
-		return 0, classify("find the end of "+p.String(), err)
-	}
-	return offset, nil
-}
-
-func (s *Sink) listOffset(ctx context.Context, leader string, p *partition, q query) (int64, error) {
-	m, err := s.transport.RoundTrip(ctx, kafkago.TCP(leader), &listoffsets.Request{
-		ReplicaID: q.replica,
-		Topics: []listoffsets.RequestTopic{{Topic: p.topic.name, Partitions: []listoffsets.RequestPartition{{
-			Partition: p.id, CurrentLeaderEpoch: -1, Timestamp: q.which,
-		}}}},
-	})
-	if err != nil {
-		return 0, err
-	}
-	res := m.(*listoffsets.Response)
-	if len(res.Topics) != 1 || len(res.Topics[0].Partitions) != 1 {
-		return 0, errors.New("the broker's answer does not mention the partition")
-	}
-	answer := res.Topics[0].Partitions[0]
-	if answer.ErrorCode != 0 {
-		return 0, kafkago.Error(answer.ErrorCode)
-	}
-	return answer.Offset, nil
 }

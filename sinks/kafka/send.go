@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"time"
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
@@ -70,6 +69,7 @@ func (s *Sink) Send(ctx context.Context, events []aictail.Event) error {
 	b := &s.batch
 	b.start(events)
 	defer b.finish()
+	s.silent.reset()
 	s.ledger.begin(events)
 	if err := s.prepare(ctx, b); err != nil {
 		// Nothing has been sent.
@@ -258,8 +258,8 @@ func (s *Sink) conclude(b *batch) error {
 			continue
 		}
 		failed = append(failed, sinks.Failure{Index: i, Kind: v.err.Kind, Err: v.err.Err})
-		if v.err.Kind != sinks.Poison {
-			s.ledger.failed[position] = true
+		if v.err.Kind == sinks.Retry || v.err.Kind == sinks.Refused {
+			s.ledger.failed[position] = true // the others become dead letters
 		}
 		if worst == nil || weight(v.err.Kind) > weight(worst.Kind) {
 			worst = v.err
@@ -289,32 +289,3 @@ func weight(k sinks.Kind) int {
 	}
 	return 0
 }
-
-// refreshIdle moves the offsets of partitions on that nothing was sent to for a
-// while, so that a restart does not read what others have written to them since.
-func (s *Sink) refreshIdle(ctx context.Context, b *batch) {
-	var idle []*partition
-	for _, t := range b.topics {
-		for _, p := range t.partitions {
-			if p.saved && p.doubt == nil && len(p.queue) == 0 && time.Since(p.checked) > refreshAfter && len(idle) < maxRefresh {
-				idle = append(idle, p)
-			}
-		}
-	}
-	s.parallel(idle, func(p *partition) {
-		p.checked = time.Now()
-		end, err := s.end(ctx, p)
-		if err == nil {
-			p.next = end
-		} else {
-			s.log.Debug("look at the end of an idle partition", zap.Error(err))
-		}
-	})
-}
-
-const (
-	// refreshAfter is how old a quiet partition's offset may become.
-	refreshAfter = 10 * time.Minute
-	// maxRefresh bounds the work of one Send for it.
-	maxRefresh = 64
-)

@@ -230,7 +230,7 @@ func TestTooLarge(t *testing.T) {
 	events := newEvents(1, 60)
 	events[30].Raw = []byte(`"` + strings.Repeat("x", 3000) + `"`)
 	err := send(t, s, events)
-	wantError(t, err, sinks.Poison, "max.message.bytes", "about 3")
+	wantError(t, err, sinks.Split, "max.message.bytes", "about 3")
 	if diff := cmp.Diff([]int{30}, failedOf(err)); diff != "" {
 		t.Errorf("failed (-want +got):\n%s", diff)
 	}
@@ -393,4 +393,42 @@ func TestNoAnswer(t *testing.T) {
 	silent.Store(false)
 	must(t, s, newEvents(2, 2))
 	wantPositions(t, c, "events", numbers(1, 3))
+}
+
+// TestSlowAnswer has a broker take a request and act on it only after the sink has
+// given up waiting, as one does that stood still. Nothing must be sent or read
+// back before.
+func TestSlowAnswer(t *testing.T) {
+	for _, fails := range []bool{false, true} {
+		c := newCluster(t, kfake.SeedTopics(1, "events"), kfake.NumBrokers(1))
+		cfg := testConfig(c)
+		cfg.Timeout = time.Second
+		s := opened(t, cfg, new(stored))
+		s.transport.grace = 50 * time.Millisecond
+		must(t, s, newEvents(1, 2))
+		if fails {
+			c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.NotEnoughReplicas})
+		}
+		release := make(chan struct{})
+		c.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+			c.SleepControl(func() { <-release })
+			return nil, nil, false
+		})
+		began := time.Now()
+		wantError(t, send(t, s, newEvents(3, 3)), sinks.Retry, "no answer in time")
+		if took := time.Since(began); took > cfg.Timeout+time.Second {
+			t.Errorf("Send took %s", took)
+		}
+		for range 2 {
+			err := send(t, s, newEvents(3, 5))
+			wantError(t, err, sinks.Retry, "no answer in time")
+			if len(err.Failed) != 5 {
+				t.Errorf("%d events failed, want 5: what comes behind must not overtake", len(err.Failed))
+			}
+		}
+		wantPositions(t, c, "events", numbers(1, 2))
+		close(release)
+		must(t, s, newEvents(3, 5))
+		wantPositions(t, c, "events", numbers(1, 7))
+	}
 }

@@ -48,7 +48,9 @@ type Sink struct {
 	// doubt may be in any partition of any topic that it names.
 	wide       bool
 	oldRouting string
-	batch      batch
+	// silent is about the Send that is under way.
+	silent silent
+	batch  batch
 }
 
 // New checks the configuration. It reads the files of the TLS settings and
@@ -118,6 +120,9 @@ func (s *Sink) State() []byte {
 
 // Close closes the connections. It may be called at any time.
 func (s *Sink) Close() error {
+	for _, t := range s.topics {
+		t.forget()
+	}
 	s.transport.closeIdle()
 	s.save, s.topics, s.routes, s.ledger = nil, nil, nil, nil
 	s.batch = batch{}

@@ -70,7 +70,7 @@ func parseTemplate(text string) (*template, error) {
 		rest = rest[end+1:]
 	}
 	if !t.tenant && !t.source && (len(text) > maxTopic || text == "." || text == "..") {
-		return nil, fmt.Errorf("Kafka takes no topic of that name: at most %d characters, and not . or ..", maxTopic)
+		return nil, fmt.Errorf("not a name that Kafka takes: . and .. are none, and one has at most %d characters", maxTopic)
 	}
 	return t, nil
 }

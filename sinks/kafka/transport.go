@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -21,18 +22,19 @@ const (
 	// maxResponse is far above any answer asked for here and below what the
 	// first four bytes of HTTP or TLS mean when they are read as a length.
 	maxResponse = 128 << 20
-	// grace is how long the answer to a produce request is waited for after its
-	// context has ended: cut off, its outcome would be unclear. Brokers need
-	// milliseconds, and a stop of the daemon has ten times this.
-	grace = 3 * time.Second
+	// stopGrace is enough for an answer that is on its way when the daemon is being
+	// stopped: cut off, its outcome would be unclear. Brokers need milliseconds, and
+	// a stop has ten times this.
+	stopGrace = 3 * time.Second
 )
 
 // transport carries the requests of a kafkago.Client to the broker that each
 // request names. It differs from kafkago.Transport, the usual one, in what
 // exactly once needs: when RoundTrip has returned, nothing of the request is
 // written any more and nobody reads its events; it says whether the broker can
-// have received the request; and no topology is cached where the sink can't ask
-// for a fresh one. It has no goroutines. Its methods may be called concurrently.
+// have received the request, and can go on waiting for the answer to one that it
+// has; and no topology is cached where the sink can't ask for a fresh one. It has
+// no goroutines. Its methods may be called concurrently.
 type transport struct {
 	dial     func(ctx context.Context, network, address string) (net.Conn, error)
 	tls      *tls.Config // nil: no TLS
@@ -40,6 +42,9 @@ type transport struct {
 	clientID string
 	// dialTimeout bounds all of a new connection's set-up.
 	dialTimeout time.Duration
+	// grace is how long the answer to a produce request is waited for after its
+	// context has ended.
+	grace time.Duration
 
 	// encode has one token. Compression takes place while a request is encoded,
 	// and an encoder of zstd has 18 MiB: one at a time is fast enough.
@@ -51,16 +56,29 @@ type transport struct {
 
 func newTransport(clientID string, dialTimeout time.Duration) *transport {
 	return &transport{
-		dial: (&net.Dialer{}).DialContext, clientID: clientID, dialTimeout: dialTimeout,
+		dial: (&net.Dialer{}).DialContext, clientID: clientID, dialTimeout: dialTimeout, grace: stopGrace,
 		encode: make(chan struct{}, 1), idle: make(map[string][]*connection),
 	}
 }
 
-// notSentError is a failure before the first byte of the request was written.
+// notSentError is a failure before the last byte of the request was written.
 type notSentError struct{ err error }
 
 func (e *notSentError) Error() string { return e.err.Error() }
 func (e *notSentError) Unwrap() error { return e.err }
+
+// pendingError is what RoundTrip returns of a produce request whose answer has
+// not come in time. The connection is kept, and the broker may act on the request
+// as long as it is: a broker that stands still for a minute does so when it goes
+// on. The holder calls resume until there is an answer, or abandon.
+type pendingError struct {
+	c       *connection
+	version int16
+	err     error
+}
+
+func (e *pendingError) Error() string { return e.err.Error() }
+func (e *pendingError) Unwrap() error { return e.err }
 
 // RoundTrip implements kafkago.RoundTripper. It returns when ctx ends; of a
 // produce request, whose outcome is worth knowing, at most grace later.
@@ -71,33 +89,60 @@ func (t *transport) RoundTrip(ctx context.Context, addr net.Addr, req protocol.M
 	}
 	patience := time.Duration(0)
 	if req.ApiKey() == protocol.Produce {
-		patience = grace
+		patience = t.grace
 	}
 	stop := bind(ctx, c.conn, patience)
 	res, err := t.exchange(ctx, c, req)
-	switch intact := stop(); {
-	case err != nil:
+	return res, t.finish(ctx, c, outcome{intact: stop(), err: err})
+}
+
+// resume waits for the answer to a pending request until ctx ends; it can be
+// called again if it returns a *pendingError.
+func (t *transport) resume(ctx context.Context, p *pendingError) (protocol.Message, error) {
+	stop := bind(ctx, p.c.conn, 0)
+	res, err := p.c.answer(protocol.Produce, p.version)
+	return res, t.finish(ctx, p.c, outcome{intact: stop(), err: err})
+}
+
+// abandon gives up waiting.
+func (e *pendingError) abandon() { e.c.close() }
+
+// outcome is how the use of a connection ended. intact: its context had not.
+type outcome struct {
+	intact bool
+	err    error
+}
+
+// finish keeps the connection for what is still to come, or closes it, and returns
+// the error to be reported.
+func (t *transport) finish(ctx context.Context, c *connection, o outcome) error {
+	pending, waits := errors.AsType[*pendingError](o.err)
+	switch {
+	case waits:
+		// The deadline has done its work.
+		_ = c.conn.SetDeadline(time.Time{})
+		pending.err = fmt.Errorf("%s: no answer in time: %w", c.address, context.DeadlineExceeded)
+		return pending
+	case o.err != nil:
 		c.close()
 		// The others to this broker are as old, and just as likely cut.
 		t.discard(c.address)
-	case !intact:
-		c.close()
-	default:
+	case o.intact:
 		t.put(c)
+		return nil
+	default:
+		c.close()
+		return nil
 	}
-	if err != nil && ctx.Err() != nil {
-		// The error of the connection only says that it was cut.
-		err = fmt.Errorf("%s: no answer in time: %w", c.address, withCause(err, ctx.Err()))
+	if ctx.Err() == nil {
+		return o.err
 	}
-	return res, err
-}
-
-// withCause returns cause, still marked if the request was not sent.
-func withCause(err, cause error) error {
-	if notSent(err) {
-		return &notSentError{cause}
+	// The error of the connection only says that it was cut.
+	err := fmt.Errorf("%s: no answer in time: %w", c.address, ctx.Err())
+	if notSent(o.err) {
+		return &notSentError{err}
 	}
-	return cause
+	return err
 }
 
 func (t *transport) exchange(ctx context.Context, c *connection, req protocol.Message) (protocol.Message, error) {
@@ -112,13 +157,25 @@ func (t *transport) exchange(ctx context.Context, c *connection, req protocol.Me
 	}
 	c.correlation++
 	if err := protocol.WriteRequest(w, version, c.correlation, t.clientID, req); err != nil {
-		err = fmt.Errorf("%s: %w", c.address, err)
-		if !w.wrote {
-			return nil, &notSentError{err}
-		}
-		return nil, err
+		// The end of the request was not written, and no broker acts on a part.
+		return nil, &notSentError{fmt.Errorf("%s: %w", c.address, err)}
 	}
-	id, res, err := protocol.ReadResponse(c.conn, req.ApiKey(), version)
+	return c.answer(req.ApiKey(), version)
+}
+
+// answer reads the answer to the last request. If none of it has come by the
+// connection's deadline, a *pendingError says so, for requests of kind Produce.
+func (c *connection) answer(key protocol.ApiKey, version int16) (protocol.Message, error) {
+	if key == protocol.Produce {
+		_, err := c.conn.Peek(1)
+		if late, ok := errors.AsType[net.Error](err); ok && late.Timeout() {
+			return nil, &pendingError{c: c, version: version, err: err}
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", c.address, err)
+		}
+	}
+	id, res, err := protocol.ReadResponse(c.conn, key, version)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", c.address, err)
@@ -131,10 +188,9 @@ func (t *transport) exchange(ctx context.Context, c *connection, req protocol.Me
 // gatedWriter holds the transport's token until the first write, when all of
 // the request has been encoded.
 type gatedWriter struct {
-	w     io.Writer
-	gate  chan struct{}
-	held  bool
-	wrote bool
+	w    io.Writer
+	gate chan struct{}
+	held bool
 }
 
 func (g *gatedWriter) enter(ctx context.Context) error {
@@ -156,7 +212,6 @@ func (g *gatedWriter) leave() {
 
 func (g *gatedWriter) Write(p []byte) (int, error) {
 	g.leave()
-	g.wrote = true
 	return g.w.Write(p)
 }
 

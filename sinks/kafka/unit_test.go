@@ -122,7 +122,7 @@ func TestKinds(t *testing.T) {
 		effect effect
 		says   string
 	}{
-		{kafkago.MessageSizeTooLarge, sinks.Poison, tooLarge, "max.message.bytes"},
+		{kafkago.MessageSizeTooLarge, sinks.Split, tooLarge, "max.message.bytes"},
 		{kafkago.InvalidRecord, sinks.Poison, badRecord, "schema"},
 		{kafkago.NotEnoughReplicas, sinks.Retry, nothing, "min.insync.replicas"},
 		{kafkago.NotEnoughReplicasAfterAppend, sinks.Retry, unclear, "min.insync.replicas"},
@@ -225,6 +225,10 @@ func TestLedgerForgets(t *testing.T) {
 	l.commit()
 	if !l.failed[6] || !l.has(7) || !l.has(8) || !l.has(9) || l.has(1) {
 		t.Error("want what was delivered behind the failed event to stay, and nothing before")
+	}
+	l.begin(newEvents(8, 1)) // a dead letter of the batch that is not done
+	if !l.failed[6] {
+		t.Error("an event that is known must not make others be forgotten")
 	}
 	l.begin(newEvents(20, 1))
 	l.commit()

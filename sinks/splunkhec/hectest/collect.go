@@ -240,6 +240,9 @@ func (o Options) event(object map[string]json.RawMessage, e *Event) *refusal {
 	if len(o.Indexes) > 0 && e.Index != "" && !slices.Contains(o.Indexes, e.Index) {
 		return refuse(7)
 	}
+	if o.Unreadable != nil && o.Unreadable(*e) {
+		return refuse(6)
+	}
 	return fields(object["fields"], e)
 }
 

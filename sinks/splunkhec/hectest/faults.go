@@ -3,6 +3,7 @@ package hectest
 import (
 	"bytes"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"time"
 )
@@ -26,6 +27,8 @@ type Fault struct {
 	// Skip is how many requests pass before the first that it happens to, and
 	// Times to how many it then does: 0 is once, negative is until Heal.
 	Skip, Times int
+	// Share is the chance, 0 to 1, of a request that it would happen to; 0 is 1.
+	Share float64
 
 	// Delay is how long the request waits before anything else.
 	Delay time.Duration
@@ -90,6 +93,9 @@ func (s *Server) fire(service Service) *Fault {
 			continue
 		}
 		in.seen++
+		if share := in.fault.Share; share > 0 && rand.Float64() >= share {
+			continue
+		}
 		if found == nil && in.seen > in.fault.Skip && (in.fault.Times < 0 || in.fired < in.fault.Times) {
 			in.fired++
 			found = &in.fault

@@ -36,6 +36,9 @@ type Options struct {
 	Indexes []string
 	// MaxContentLength is the largest body in bytes as sent; 0 for any.
 	MaxContentLength int64
+	// Unreadable tells events that the server refuses with "invalid data format";
+	// nil: none.
+	Unreadable func(Event) bool
 	// DropBatch: of a request with a bad event nothing is indexed, else what
 	// precedes it.
 	DropBatch bool
@@ -128,6 +131,13 @@ func (s *Server) Events() []Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]Event(nil), s.events...)
+}
+
+// Count returns how many events are indexed.
+func (s *Server) Count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.events)
 }
 
 // Requests returns the requests in the order of arrival, also those that failed.
