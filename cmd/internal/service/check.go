@@ -2,6 +2,9 @@ package service
 
 import (
 	"net"
+	"os"
+
+	"go.uber.org/zap"
 
 	"aictail/cmd/internal/admin"
 	"aictail/cmd/internal/config"
@@ -17,6 +20,14 @@ func Check(cfg *config.Config) ([]config.Problem, error) {
 	}
 	doubtful, err := checkWebConfig(cfg.Admin)
 	return append(warnings, doubtful...), err
+}
+
+// warnOpenFolder warns of a folder of the state that others may write to: they could
+// take events away, add others or have some skipped.
+func warnOpenFolder(dir string, log *zap.Logger) {
+	if info, err := os.Stat(dir); err == nil && info.Mode().Perm()&0o002 != 0 {
+		log.Warn("data_dir: everybody on this machine may change the state: chmod o-w it", zap.String("data_dir", dir))
+	}
 }
 
 func checkWebConfig(a config.Admin) ([]config.Problem, error) {

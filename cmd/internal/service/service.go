@@ -98,6 +98,7 @@ func New(cfg *config.Config, version string, log *zap.Logger) (_ *Service, err e
 	if s.state, err = checkpoint.Open(cfg.DataDir); err != nil {
 		return nil, err
 	}
+	warnOpenFolder(cfg.DataDir, log)
 	if err = s.openJournal(); err != nil {
 		return nil, err
 	}
