@@ -198,8 +198,8 @@ func (p *poison) checkLetters(sink string) {
 	}[sink]
 	out := p.command("deadletter", "list", "--sink", sink)
 	p.t.Logf("deadletter list --sink %s:\n%s", sink, tail(out))
-	if strings.Contains(out, marker) {
-		p.t.Error("the list shows event content")
+	if strings.Contains(out, marker) || !regexp.MustCompile(reason).MatchString(out) {
+		p.t.Errorf("the list shows event content, or not the reason %s", reason)
 	}
 	listed := map[string]int{}
 	for line := range strings.Lines(p.command("deadletter", "list", "--json", "--sink", sink)) {
