@@ -3,6 +3,7 @@ package kafka
 import (
 	"encoding/binary"
 	"errors"
+	"hash/fnv"
 	"maps"
 	"slices"
 
@@ -16,6 +17,10 @@ type ledger struct {
 	// ahead are delivered events. True: this process has reported the event as
 	// delivered; false: it was found in Kafka or in the stored state, and may come.
 	ahead map[aictail.Position]bool
+	// ids are hashes of the ids of those that were read back from Kafka. When an old
+	// copy of data_dir has been restored, positions stand for other events: a record
+	// with the position alone is not the event.
+	ids map[aictail.Position]uint64
 	// expected is the number of false ones.
 	expected int
 	// failed are the events that were reported as failed and will come again.
@@ -25,7 +30,10 @@ type ledger struct {
 }
 
 func newLedger() *ledger {
-	return &ledger{ahead: make(map[aictail.Position]bool), failed: make(map[aictail.Position]bool)}
+	return &ledger{
+		ahead: make(map[aictail.Position]bool), failed: make(map[aictail.Position]bool),
+		ids: make(map[aictail.Position]uint64),
+	}
 }
 
 // begin is called with each batch.
@@ -52,11 +60,12 @@ func (l *ledger) begin(events []aictail.Event) {
 			return false
 		}
 		l.expected--
+		delete(l.ids, p)
 		return true
 	})
 }
 
-// found notes an event that was read back.
+// found notes an event that is in Kafka, by its position.
 func (l *ledger) found(p aictail.Position) {
 	if _, there := l.ahead[p]; !there {
 		l.ahead[p] = false
@@ -64,7 +73,37 @@ func (l *ledger) found(p aictail.Position) {
 	}
 }
 
-// has reports whether the event is in Kafka already.
+// sighting is an event as a record in Kafka names it.
+type sighting struct {
+	position aictail.Position
+	id       uint64 // hashID of its id; 0 if not known
+}
+
+// hashID never returns 0.
+func hashID(id []byte) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write(id) // a hash's Write never fails (hash.Hash)
+	return max(1, h.Sum64())
+}
+
+// sighted notes an event that was read back.
+func (l *ledger) sighted(s sighting) {
+	if reported, there := l.ahead[s.position]; !there || !reported {
+		l.found(s.position)
+		l.ids[s.position] = s.id
+	}
+}
+
+// holds reports whether the event is in Kafka already.
+func (l *ledger) holds(e *aictail.Event) bool {
+	if !l.has(e.Position) {
+		return false
+	}
+	id := l.ids[e.Position]
+	return id == 0 || id == hashID(e.ID)
+}
+
+// has reports whether an event with the position is in Kafka already.
 func (l *ledger) has(p aictail.Position) bool {
 	_, there := l.ahead[p]
 	return there
@@ -77,6 +116,7 @@ func (l *ledger) delivered(p aictail.Position) {
 	}
 	l.ahead[p] = true
 	delete(l.failed, p)
+	delete(l.ids, p)
 }
 
 // commit forgets what the read position that is about to be stored lies behind:
@@ -84,6 +124,7 @@ func (l *ledger) delivered(p aictail.Position) {
 func (l *ledger) commit() {
 	if len(l.failed) == 0 && l.expected == 0 {
 		clear(l.ahead)
+		clear(l.ids)
 		return
 	}
 	first := aictail.Position(1<<64 - 1)

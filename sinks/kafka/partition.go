@@ -68,7 +68,7 @@ type doubt struct {
 	// event, as the process that sent them has ended.
 	suspects map[aictail.Position]bool
 	// found are those that were found behind next.
-	found []aictail.Position
+	found []sighting
 	// from is where reading goes on; 0 if it has not begun.
 	from int64
 	// since is when the doubt came up.

@@ -165,8 +165,8 @@ func (s *Sink) collect(records kafkago.RecordReader, d *doubt) (int64, error) {
 				continue
 			}
 			next = r.Offset + 1
-			if position, ours := s.ours(r.Headers); ours && (d.suspects == nil || d.suspects[position]) {
-				d.find(position)
+			if seen, ours := s.ours(r.Headers); ours && (d.suspects == nil || d.suspects[seen.position]) {
+				d.find(seen)
 			}
 		}
 	}
@@ -177,13 +177,13 @@ func (s *Sink) collect(records kafkago.RecordReader, d *doubt) (int64, error) {
 	return next, nil
 }
 
-// find notes a position. If there are very many, as when a whole log is read, the
+// find notes an event. If there are very many, as when a whole log is read, the
 // last ones do: what is not committed is at its end.
-func (d *doubt) find(position aictail.Position) {
+func (d *doubt) find(seen sighting) {
 	if len(d.found) == 2*maxFound {
 		d.found = slices.Delete(d.found, 0, maxFound)
 	}
-	d.found = append(d.found, position)
+	d.found = append(d.found, seen)
 }
 
 func release(r *kafkago.Record) {
@@ -194,9 +194,8 @@ func release(r *kafkago.Record) {
 	}
 }
 
-// ours returns the position in a record's headers, if this sink has written it.
-func (s *Sink) ours(headers []kafkago.Header) (aictail.Position, bool) {
-	var position uint64
+// ours returns which event a record's headers name, if this sink has written it.
+func (s *Sink) ours(headers []kafkago.Header) (seen sighting, ours bool) {
 	var origin, valid bool
 	for _, h := range headers {
 		switch h.Key {
@@ -204,8 +203,10 @@ func (s *Sink) ours(headers []kafkago.Header) (aictail.Position, bool) {
 			origin = bytes.Equal(h.Value, s.origin)
 		case headerPosition:
 			n, err := strconv.ParseUint(string(h.Value), 10, 64)
-			position, valid = n, err == nil
+			seen.position, valid = aictail.Position(n), err == nil
+		case headerID:
+			seen.id = hashID(h.Value)
 		}
 	}
-	return aictail.Position(position), origin && valid
+	return seen, origin && valid
 }

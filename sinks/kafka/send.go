@@ -133,7 +133,7 @@ func (s *Sink) assign(b *batch) {
 	shared[nil] = &verdict{}
 	for i := range b.events {
 		e, t := &b.events[i], b.routes[i]
-		if s.ledger.has(e.Position) {
+		if s.ledger.holds(e) {
 			b.verdicts[i] = shared[nil]
 			continue
 		}

@@ -3,8 +3,6 @@ package kafka
 import (
 	"context"
 	"errors"
-	"maps"
-	"slices"
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
@@ -46,8 +44,8 @@ func (s *Sink) settle(ctx context.Context, topics []*topic) error {
 		if p.doubt.err != nil {
 			continue
 		}
-		for _, position := range p.doubt.found {
-			s.ledger.found(position)
+		for _, seen := range p.doubt.found {
+			s.ledger.sighted(seen)
 		}
 		found += len(p.doubt.found)
 		settled++
@@ -130,7 +128,9 @@ func (s *Sink) await(ctx context.Context, p *partition, leader string) (bool, *s
 	switch {
 	case answer.ErrorCode == 0:
 		p.acknowledged(answer.BaseOffset, len(d.suspects))
-		d.found = slices.Collect(maps.Keys(d.suspects))
+		for position := range d.suspects {
+			d.found = append(d.found, sighting{position: position})
+		}
 		return true, nil
 	case effectOf(kafkago.Error(answer.ErrorCode)) != unclear:
 		d.found = nil // they come again, and get the same answer

@@ -241,3 +241,28 @@ func TestLedgerForgets(t *testing.T) {
 		}
 	}
 }
+
+// TestLedgerKnowsEventsByID: positions can stand for other events, after an old copy of
+// data_dir has been restored. What was read back counts only with its id.
+func TestLedgerKnowsEventsByID(t *testing.T) {
+	l := newLedger()
+	l.sighted(sighting{position: 7, id: hashID([]byte("a"))})
+	l.sighted(sighting{position: 8})
+	for _, c := range []struct {
+		e    aictail.Event
+		want bool
+	}{
+		{aictail.Event{Position: 7, ID: []byte("a")}, true},
+		{aictail.Event{Position: 7, ID: []byte("b")}, false},
+		{aictail.Event{Position: 8, ID: []byte("b")}, true}, // nothing says that it is another one
+		{aictail.Event{Position: 9, ID: []byte("a")}, false},
+	} {
+		if got := l.holds(&c.e); got != c.want {
+			t.Errorf("event %s at %d: %t, want %t", c.e.ID, c.e.Position, got, c.want)
+		}
+	}
+	l.delivered(7) // the other event, which was sent
+	if !l.holds(&aictail.Event{Position: 7, ID: []byte("b")}) {
+		t.Error("what was delivered is not known")
+	}
+}
