@@ -4,6 +4,9 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 # How long `make demo` runs; FOR=0 runs until Ctrl-C.
 FOR     ?= 30s
+# How many of a package's parallel tests run at a time: most of them wait for seconds
+# that a real daemon takes, and use little of the CPU.
+PARALLEL ?= 6
 # Where lint tools are installed: outside the tree and the user's own GOBIN.
 TOOLS   ?= $(HOME)/.cache/aictail/tools
 # Part of Debian's package prometheus.
@@ -31,10 +34,10 @@ demo: ## run the daemon on a simulated tenant for 30 seconds (FOR=5m, FOR=0 for 
 	@$(GO) run ./cmd/aictail demo --for $(FOR)
 
 test: ## run all tests (a few minutes the first time)
-	$(GO) test ./...
+	$(GO) test -parallel $(PARALLEL) ./...
 
 race: ## run all tests with the race detector (needs a C compiler)
-	$(GO) test -race ./...
+	$(GO) test -race -parallel $(PARALLEL) ./...
 
 crash: ## twenty kill -9 under load with 5 % faulty answers, every entry once (a minute)
 	TEST_CRASHES=20 $(GO) test -run 'TestCrash' -count=1 -v -timeout 20m ./cmd/aictail

@@ -22,6 +22,7 @@ import (
 // the file once, what is dropped nowhere, and the time of both is covered. A second sink
 // wants only some of it.
 func TestDropped(t *testing.T) {
+	t.Parallel()
 	tenant, err := simulator.New(simulator.Options{
 		Limit: 100_000, Seed: 7, ShowLast: true, SplitShare: 0.05, Sources: []string{"am-access", "am-core", "idm-access"},
 	})

@@ -14,6 +14,7 @@ import (
 // say why; once the sink is mended and there is room again, every entry must be
 // in both sinks once.
 func TestFullJournal(t *testing.T) {
+	t.Parallel()
 	const entries = 100_000 // some 70 MiB, twice the journal
 	tenant, err := simulator.New(simulator.Options{
 		Limit: 100_000, Seed: 1, ShowLast: true, MaxEntries: 2 * entries,

@@ -19,6 +19,7 @@ import (
 // after they have appended and before, and kills it again and again. In the end
 // the topics must hold every event of the tenant exactly once.
 func TestKafka(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	tenant, url, quiet := crashTenant(t, seed)

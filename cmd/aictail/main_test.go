@@ -68,12 +68,18 @@ func (s *safeBuffer) String() string {
 // start starts aictail with the given arguments.
 func start(tb testing.TB, args ...string) *program {
 	tb.Helper()
+	return startWith(tb, nil, args...)
+}
+
+// startWith is start with more variables in the environment.
+func startWith(tb testing.TB, env []string, args ...string) *program {
+	tb.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		tb.Fatal(err)
 	}
 	p := &program{tb: tb, cmd: exec.Command(self, args...), log: &safeBuffer{}, done: make(chan error, 1)}
-	p.cmd.Env = append(os.Environ(), asAictail+"=1")
+	p.cmd.Env = append(append(os.Environ(), asAictail+"=1"), env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	if err := p.cmd.Start(); err != nil {
 		tb.Fatal(err)

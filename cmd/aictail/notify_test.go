@@ -14,6 +14,7 @@ import (
 // TestNotify runs the program as systemd does with Type=notify and WatchdogSec, and
 // reads what it says on the socket.
 func TestNotify(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	socket := filepath.Join(dir, "notify")
 	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
@@ -30,7 +31,6 @@ func TestNotify(t *testing.T) {
 	}
 	writeFile(t, filepath.Join(credentials, "api-key"), "key\n")
 	writeFile(t, filepath.Join(credentials, "api-secret"), "secret\n")
-	t.Setenv("CREDENTIALS_DIRECTORY", credentials)
 	config := filepath.Join(dir, "aictail.yaml")
 	writeFile(t, config, fmt.Sprintf(`
 data_dir: %[1]s/data
@@ -45,9 +45,10 @@ tenants:
 sinks:
   archive: {type: file, path: "%[1]s/out/{source}.ndjson"}
 `, dir, admin, tenant))
-	t.Setenv("NOTIFY_SOCKET", socket)
-	t.Setenv("WATCHDOG_USEC", fmt.Sprint((300 * time.Millisecond).Microseconds()))
-	p := start(t, "run", "--config", config)
+	p := startWith(t, []string{
+		"CREDENTIALS_DIRECTORY=" + credentials, "NOTIFY_SOCKET=" + socket,
+		fmt.Sprintf("WATCHDOG_USEC=%d", (300 * time.Millisecond).Microseconds()),
+	}, "run", "--config", config)
 
 	said := awaitMessage(t, l, "READY=1")
 	if strings.Contains(said, "STOPPING") {

@@ -102,6 +102,7 @@ func probeEntries(t *testing.T) []string {
 // pages of the admin server. The same search finds
 // them all when redaction is off.
 func TestProbes(t *testing.T) {
+	t.Parallel()
 	checkProbesComplete(t)
 	entries := probeEntries(t)
 	for _, c := range []struct{ name, rules string }{

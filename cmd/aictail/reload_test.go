@@ -13,6 +13,7 @@ import (
 // TestReload changes sources, sinks and the filter of a running daemon. Every event
 // is in the sinks once; an invalid configuration changes nothing.
 func TestReload(t *testing.T) {
+	t.Parallel()
 	tenant, url, quiet := crashTenant(t, 7)
 	dir := t.TempDir()
 	path := filepath.Join(dir, "aictail.yaml")

@@ -16,6 +16,7 @@ import (
 // TestSamples replays real entries and finds every one of them in the files,
 // byte for byte apart from what was redacted.
 func TestSamples(t *testing.T) {
+	t.Parallel()
 	samples, err := filepath.Glob("../../../shared/samples/*.log")
 	if err != nil {
 		t.Fatal(err)

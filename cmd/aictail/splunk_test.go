@@ -12,6 +12,7 @@ import (
 // them with acknowledgement, and kills it. In the end both must have every event of
 // the tenant.
 func TestSplunk(t *testing.T) {
+	t.Parallel()
 	tenant, url, quiet := crashTenant(t, 7)
 	plain := hectest.New(hectest.Options{})
 	t.Cleanup(plain.Close)
