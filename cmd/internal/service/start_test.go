@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -87,5 +88,29 @@ func TestStartIsRemembered(t *testing.T) {
 			}
 		}
 		s.close() // as after a kill: nothing was tidied up
+	}
+}
+
+// TestSweepSwitchedOnLater: with the sweep off no start is remembered, or everything
+// since the installation would be swept, and delivered again, once it is on.
+func TestSweepSwitchedOnLater(t *testing.T) {
+	cfg := testConfig(t)
+	prod := cfg.Tenants["prod"]
+	prod.Sweep.Mode = "off"
+	cfg.Tenants["prod"] = prod
+	s, err := New(cfg, "test", zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.tidy()
+	checkpoints, _, err := s.state.Streams()
+	s.close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range checkpoints {
+		if strings.HasPrefix(name, sweepPrefix) {
+			t.Errorf("%s is remembered although nothing is swept", name)
+		}
 	}
 }
