@@ -154,13 +154,9 @@ func (v *validator) hecAddresses(path string, s *SplunkHECSink) {
 // contain a password.
 func (v *validator) hecAddress(key string, address *string) {
 	const remedy = "want the address of HEC, such as https://splunk.example.com:8088"
-	u, err := url.Parse(*address)
-	if err != nil || u.Opaque != "" || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" {
-		v.add(key, "%s", remedy)
+	u, ok := v.httpURL(key, *address, remedy)
+	if !ok {
 		return
-	}
-	if _, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && err != nil {
-		v.add(key, "the port is not a number up to 65535")
 	}
 	if u.User != nil {
 		v.add(key, "has a user or password in it: %s, and the token as token", remedy)

@@ -127,13 +127,9 @@ func (v *validator) url(key string, address *string) {
 		v.add(key, "missing or empty: %s", remedy)
 		return
 	}
-	u, err := url.Parse(*address)
-	if err != nil || u.Opaque != "" || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" {
-		v.add(key, "%s", remedy)
+	u, ok := v.httpURL(key, *address, remedy)
+	if !ok {
 		return
-	}
-	if _, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && err != nil {
-		v.add(key, "the port is not a number up to 65535")
 	}
 	if u.User != nil {
 		v.add(key, "has a user or password in it: %s", remedy)
@@ -145,6 +141,20 @@ func (v *validator) url(key string, address *string) {
 		v.add(key, "want https: over http everybody on the way can read the key")
 	}
 	*address = u.Scheme + "://" + strings.TrimSuffix(u.Host, ":")
+}
+
+// httpURL checks what every address of an HTTP server must be. ok is false if nothing
+// more can be said of it.
+func (v *validator) httpURL(key, address, remedy string) (u *url.URL, ok bool) {
+	u, err := url.Parse(address)
+	if err != nil || u.Opaque != "" || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" {
+		v.add(key, "%s", remedy)
+		return nil, false
+	}
+	if _, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && err != nil {
+		v.add(key, "the port is not a number up to 65535")
+	}
+	return u, true
 }
 
 func isLoopback(host string) bool {
