@@ -1,6 +1,7 @@
 package elasticsearch
 
 import (
+	"aictail/sinks"
 	"context"
 	"crypto/tls"
 	"encoding/base64"
@@ -110,7 +111,7 @@ func cloudURL(id string) (*url.URL, error) {
 func (s *Sink) connect() error {
 	dialer := &net.Dialer{Timeout: connectTimeout}
 	s.transport = &http.Transport{
-		Proxy:               quietly(http.ProxyFromEnvironment),
+		Proxy:               sinks.ProxyFromEnvironment,
 		DialContext:         dialer.DialContext,
 		TLSClientConfig:     s.nodes.tls,
 		TLSHandshakeTimeout: connectTimeout,
@@ -143,18 +144,6 @@ func (s *Sink) connect() error {
 	}
 	s.client = client
 	return nil
-}
-
-// quietly is for http.ProxyFromEnvironment, whose errors quote the proxy's address,
-// which may hold a password.
-func quietly(find func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
-	return func(r *http.Request) (*url.URL, error) {
-		u, err := find(r)
-		if err != nil {
-			return nil, errors.New("the proxy address in HTTPS_PROXY or HTTP_PROXY is not valid: correct it in the daemon's environment")
-		}
-		return u, nil
-	}
 }
 
 // onSomeNode calls do until it reaches a node, once for each node at most. The

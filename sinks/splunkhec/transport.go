@@ -1,13 +1,13 @@
 package splunkhec
 
 import (
+	"aictail/sinks"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"time"
 )
@@ -42,7 +42,7 @@ func newTransport(files TLS) (*http.Transport, error) {
 		return nil, err
 	}
 	return &http.Transport{
-		Proxy: quietly(http.ProxyFromEnvironment),
+		Proxy: sinks.ProxyFromEnvironment,
 		DialContext: (&net.Dialer{
 			Timeout:   connectTimeout,
 			KeepAlive: 30 * time.Second,
@@ -84,16 +84,4 @@ func (t TLS) config() (*tls.Config, error) {
 	}
 	cfg.Certificates = []tls.Certificate{pair}
 	return cfg, nil
-}
-
-// quietly is for http.ProxyFromEnvironment, whose errors quote the proxy's
-// address, which may hold a password.
-func quietly(find func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
-	return func(r *http.Request) (*url.URL, error) {
-		u, err := find(r)
-		if err != nil {
-			return nil, errors.New("the proxy address in HTTPS_PROXY or HTTP_PROXY is not valid: correct it in the daemon's environment")
-		}
-		return u, nil
-	}
 }
