@@ -293,12 +293,24 @@ func (s *Stream) Progress(now time.Time) Progress {
 	return p
 }
 
+// Mode returns how much of the stream is swept.
+func (s *Stream) Mode() sweep.Mode { return s.cfg.Mode }
+
+// CompleteUntil returns the time until which every entry of the stream is in the
+// journal; zero if nothing is known yet or nothing is swept. It costs much less than
+// Progress.
+func (s *Stream) CompleteUntil(now time.Time) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.plan.CompleteUntil(now)
+}
+
 // Compare orders streams by how far their sweeps have come, the one furthest behind
 // first. Who starts their readers in this order lets it go first after a restart:
 // the requests of one class are sent in the order in which they were asked for.
 func (s *Stream) Compare(other *Stream) int {
 	now := time.Now()
-	return s.Progress(now).CompleteUntil.Compare(other.Progress(now).CompleteUntil)
+	return s.CompleteUntil(now).Compare(other.CompleteUntil(now))
 }
 
 // Sources returns the sources of the entry.

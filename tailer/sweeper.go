@@ -208,7 +208,7 @@ func (s *Sweeper) tellProgress() {
 	case catchUpGoesOn:
 		s.log.Info("the sweep is catching up", fields...)
 	case catchUpEnds:
-		s.log.Info("the sweep has caught up", zap.Time("complete_until", s.deps.Stream.Progress(time.Now()).CompleteUntil))
+		s.log.Info("the sweep has caught up", zap.Time("complete_until", s.deps.Stream.CompleteUntil(time.Now())))
 	}
 }
 

@@ -67,15 +67,15 @@ func (m *marks) passed(pos aictail.Position) time.Time {
 func (s *Service) completeUntil(now time.Time) time.Time {
 	var until time.Time
 	for _, r := range s.allReadings() {
-		p := r.stream.Progress(now)
-		if p.Mode == sweep.Off {
+		if r.stream.Mode() == sweep.Off {
 			continue
 		}
-		if p.CompleteUntil.IsZero() {
+		complete := r.stream.CompleteUntil(now)
+		if complete.IsZero() {
 			return time.Time{}
 		}
-		if until.IsZero() || p.CompleteUntil.Before(until) {
-			until = p.CompleteUntil
+		if until.IsZero() || complete.Before(until) {
+			until = complete
 		}
 	}
 	return until

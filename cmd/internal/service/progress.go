@@ -79,7 +79,7 @@ func (s *Service) Backfill(req admin.BackfillRequest) error {
 	switch {
 	case stream == nil:
 		return fmt.Errorf("tenant %q has no source %q in this configuration", req.Tenant, req.Source)
-	case stream.Progress(time.Now()).Mode == sweep.Off:
+	case stream.Mode() == sweep.Off:
 		return fmt.Errorf("the sweep of %s is off: set its sweep.mode to full or gaps", req.Source)
 	case !req.End.After(req.Begin):
 		return errors.New("the end must be after the begin")

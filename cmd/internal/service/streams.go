@@ -144,7 +144,7 @@ func (s *Service) addReading(t *tenant, entry string, saved map[string][]byte) *
 // is read: a start such as "now" or "24h" means this moment, also if the daemon is
 // killed before the first sweep has been confirmed.
 func (s *Service) rememberStart(stream *tailer.Stream) error {
-	if stream.Progress(time.Now()).Mode == sweep.Off {
+	if stream.Mode() == sweep.Off {
 		// A sweep that is switched on later begins then: the ids of what the tail has
 		// brought until then are not kept.
 		return nil
