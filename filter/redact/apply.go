@@ -46,10 +46,11 @@ func (r *Redactor) eachScalar(rule *ownRule, v, end int) int {
 		case c == '"':
 			q := closingQuote(raw, i+1, i+1)
 			if colon := skipSpace(raw, q+1); colon < end && raw[colon] == ':' {
-				if !r.keyInside(i+1, q) {
+				isSecret, ok := r.keyInside(i+1, q)
+				if !ok {
 					return -1
 				}
-				if rule.action == Partial && r.variant.secrets && isSecretKey(r.key) {
+				if isSecret && rule.action == Partial {
 					if q = r.apply(r.set.secretRule, i, skipSpace(raw, colon+1)) - 1; q < 0 {
 						return -1
 					}
@@ -71,14 +72,17 @@ func (r *Redactor) eachScalar(rule *ownRule, v, end int) int {
 	return end
 }
 
-// keyInside searches the key raw[start:end]. It reports false if it is not valid.
-func (r *Redactor) keyInside(start, end int) bool {
-	var ok bool
+// keyInside searches the key raw[start:end] and reports whether its value is a secret. ok
+// is false if the key is not valid.
+func (r *Redactor) keyInside(start, end int) (isSecret, ok bool) {
 	if r.key, ok = appendUnescaped(r.key[:0], r.raw[start:end]); !ok {
-		return false
+		return false, false
 	}
-	r.searchKey(r.variant.base, r.key, start, end)
-	return true
+	isSecret = isSecretKey(r.key)
+	if renamed := r.searchKey(r.variant.base, r.key, start, end); renamed != nil {
+		isSecret = isSecret || isSecretKey(renamed)
+	}
+	return isSecret && r.variant.secrets, true
 }
 
 // scalar does a rule's action to the string or number raw[start:end]. It reports false
@@ -101,30 +105,36 @@ func (r *Redactor) scalar(rule *ownRule, start, end int) bool {
 }
 
 // transform returns what becomes of a whole value. Of a distinguished name or a managed
-// object's name only the id is replaced, and what is around it is searched.
+// object's name only the id is replaced, unless something is found in what is around it.
 func (r *Redactor) transform(rule *ownRule, t []byte) []byte {
 	if len(t) == 0 || isRedacted(t) {
 		return t
 	}
 	start, end := 0, len(t)
 	if rule.action.needsKey() {
-		start, end = subject(t)
+		if start, end = subject(t); r.finds(t[:start]) || r.finds(t[end:]) {
+			start, end = 0, len(t)
+		}
+		if isRedacted(t[start:end]) {
+			return t
+		}
 	}
 	r.whole = append(r.whole[:0], t[:start]...)
-	if !isRedacted(t[start:end]) {
-		r.whole = r.appendMatch(r.whole, t[start:end], rule.place, rule.action)
-	} else {
-		r.whole = append(r.whole, t[start:end]...)
-	}
+	r.whole = r.appendMatch(r.whole, t[start:end], rule.place, rule.action)
 	r.whole = append(r.whole, t[end:]...)
-	if start == 0 && end == len(t) {
-		return r.whole
-	}
-	text, changed := r.examine(r.variant.base, r.whole, 0)
-	if changed {
-		r.whole = append(r.whole[:0], text...)
-	}
 	return r.whole
+}
+
+// finds reports whether a detector or an own pattern finds something in t.
+func (r *Redactor) finds(t []byte) bool {
+	p := r.variant.base
+	for _, k := range p.patterns {
+		if len(p.detectors[k].pattern.find(t)) > 0 {
+			return true
+		}
+	}
+	m, _ := p.next(t, 0, 0)
+	return m.end > 0
 }
 
 // isRedacted reports whether nothing of a value is left but a marker. Hash tokens are

@@ -85,17 +85,18 @@ func TestTokenise(t *testing.T) {
 		Rule{Pattern: `CUST-([0-9A-Z]{24})`, Action: "tokenise"},
 	)
 	for payload, shape := range map[string]string{
-		`{"m":"4111 1111 1111 1111"}`:                     `\{"m":"1\d{3} \d{4} \d{4} \d{4}"\}`,
-		`{"m":"+49 30 1234567"}`:                          `\{"m":"\+99 9\d \d{7}"\}`,
-		`{"m":"(415) 555-2671"}`:                          `\{"m":"\(0\d\d\) \d{3}-\d{4}"\}`,
-		`{"m":"1-415-555-2671"}`:                          `\{"m":"1-0\d\d-\d{3}-\d{4}"\}`,
-		`{"m":"0049 30 1234567"}`:                         `\{"m":"0099 9\d \d{7}"\}`,
-		`{"m":"DE44 5001 0517 5407 3249 31"}`:             `\{"m":"XX\d\d \d{4} \d{4} \d{4} \d{4} \d\d"\}`,
-		`{"user":"0a1b2c3d-71b2-4b0e-9a53-0f6e2d4c8b71"}`: `\{"user":"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"\}`,
-		`{"ref":"ABC-123456789012345678-Zz"}`:             `\{"ref":"[A-Z]{3}-\d{18}-[A-Z][a-z]"\}`,
-		`{"sn":"Smith"}`:                                  `\{"sn":"\[hash:k2:[a-p]{32}\]"\}`,
-		`{"sn":"Müllermeisterhausenthalerdorfer"}`:        `\{"sn":"\[hash:k2:[a-p]{32}\]"\}`,
-		`{"m":"x CUST-ABCDEFGHIJKLMNOPQRSTUVWX y"}`:       `\{"m":"x CUST-[A-Z]{24} y"\}`,
+		`{"m":"4111 1111 1111 1111"}`:                                   `\{"m":"1\d{3} \d{4} \d{4} \d{4}"\}`,
+		`{"m":"+49 30 1234567"}`:                                        `\{"m":"\+99 9\d \d{7}"\}`,
+		`{"m":"(415) 555-2671"}`:                                        `\{"m":"\(0\d\d\) \d{3}-\d{4}"\}`,
+		`{"m":"1-415-555-2671"}`:                                        `\{"m":"1-0\d\d-\d{3}-\d{4}"\}`,
+		`{"m":"0049 30 1234567"}`:                                       `\{"m":"0099 9\d \d{7}"\}`,
+		`{"m":"DE44 5001 0517 5407 3249 31"}`:                           `\{"m":"XX\d\d \d{4} \d{4} \d{4} \d{4} \d\d"\}`,
+		`{"user":"0a1b2c3d-71b2-4b0e-9a53-0f6e2d4c8b71"}`:               `\{"user":"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"\}`,
+		`{"ref":"ABC-123456789012345678-Zz"}`:                           `\{"ref":"[A-Z]{3}-\d{18}-[A-Z][a-z]"\}`,
+		`{"sn":"Smith"}`:                                                `\{"sn":"\[hash:k2:[a-p]{32}\]"\}`,
+		`{"sn":"managed/alpha_user/bobbob@example.combob@example.com"}`: `\{"sn":"managed/alpha_user/[a-z]{6}@[a-z]{7}\.[a-z]{6}@[a-z]{7}\.[a-z]{3}"\}`,
+		`{"sn":"Müllermeisterhausenthalerdorfer"}`:                      `\{"sn":"\[hash:k2:[a-p]{32}\]"\}`,
+		`{"m":"x CUST-ABCDEFGHIJKLMNOPQRSTUVWX y"}`:                     `\{"m":"x CUST-[A-Z]{24} y"\}`,
 	} {
 		got := payloadOf(t, set, "", payload)
 		if got == payload || !regexp.MustCompile(`^`+shape+`$`).MatchString(got) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -65,6 +66,24 @@ func TestEnvelope(t *testing.T) {
 	} {
 		if got, _ := redactEvent(t, PresetDefault, raw); got != want {
 			t.Errorf("%s\n  got %s\n want %s", raw, got, want)
+		}
+	}
+}
+
+// TestNamesThatChange: a name that is replaced itself counts as it was and as it becomes,
+// so that nothing it announces gets through and a second time changes nothing.
+func TestNamesThatChange(t *testing.T) {
+	removed := newSet(t, Rule{Detect: []string{"jwt"}, Action: "remove"}, Rule{Keys: []string{"name"}, Action: "hash"}, Rule{Keys: []string{"sn"}, Action: "tokenise"})
+	for payload, want := range map[string]string{
+		`{"token` + signedToken + `":"x y"}`:                                               `{"token":"[redacted:secret]"}`,
+		`{"name":"password","value":"hunter2"}`:                                            `{"name":"[hash:k2:*]","value":"[redacted:secret]"}`,
+		`{"field":"/x/token` + signedToken + `","value":"hunter2"}`:                        `{"field":"/x/token","value":"[redacted:secret]"}`,
+		`{"field":"/pass\u0077ord","value":"hunter2"}`:                                     `{"field":"/pass\u0077ord","value":"[redacted:secret]"}`,
+		`{"sn":"managed/alpha_user/a%40example.comb@example.comAQIC5wM2LY4SfczvdY8RbZ7X"}`: `{"sn":"managed/alpha_user/[hash:k2:*]"}`,
+	} {
+		got := regexp.MustCompile(`[a-p]{32}`).ReplaceAllString(payloadOf(t, removed, "", payload), "*")
+		if got != want {
+			t.Errorf("%s\n  got %s\n want %s", payload, got, want)
 		}
 	}
 }

@@ -72,8 +72,8 @@ func (k kinds) bits(c byte) float64 {
 func (k kinds) checkFrom(value []byte) int {
 	room := 0.0
 	for _, c := range value {
-		if c >= 0x80 {
-			return 0 // letters of other alphabets would stay
+		if c >= 0x80 || c == '%' {
+			return 0 // letters of other alphabets would stay, URL escapes become others
 		}
 		room += k.bits(c)
 	}
