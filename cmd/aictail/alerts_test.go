@@ -246,3 +246,26 @@ func TestAlertClockSkew(t *testing.T) {
 			"aictail_clock_skew_seconds", `tenant="prod"`)
 	}
 }
+
+// TestAlertConfigRefused: AictailConfigRefused, and the file mended.
+func TestAlertConfigRefused(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, simulator.Options{})
+	s.configure(settings{})
+	s.run()
+	s.until("is 1", equals(1), "aictail_config_last_reload_successful")
+
+	s.configure(settings{sweep: "{settled: 5s}"})
+	s.reload()
+	s.until("is 0", equals(0), "aictail_config_last_reload_successful")
+	if page, _ := get("http://" + s.admin + "/"); !strings.Contains(page, "settled") {
+		t.Error("the status page does not say why the configuration was refused")
+	}
+	if code := start(t, "validate", "--config", s.path).wait(); code != exitFailed {
+		t.Errorf("validate ends with %d", code)
+	}
+
+	s.configure(settings{sweep: "{settle: 6s}"})
+	s.reload()
+	s.until("is 1", equals(1), "aictail_config_last_reload_successful")
+}

@@ -28,15 +28,17 @@ func runReloading(ctx context.Context, path string, cfg *config.Config, log *zap
 		return inFile(path, err)
 	}
 	for {
-		next, err := runUntilReload(ctx, s, hangup, func() *config.Config { return reread(path, cfg, log) })
+		next, err := runUntilReload(ctx, s, hangup, func() (*config.Config, error) { return reread(path, cfg, log) })
 		if err != nil || next == nil {
 			return err
 		}
 		if s, err = service.New(next, versionString(), log); err != nil {
-			log.Error("the new configuration cannot be used; the daemon goes on with the old one", zap.Error(err))
+			refused := inFile(path, err)
+			log.Error("the new configuration cannot be used; the daemon goes on with the old one", zap.Error(refused))
 			if s, err = service.New(cfg, versionString(), log); err != nil {
 				return fmt.Errorf("go back to the old configuration: %w", err)
 			}
+			s.Refused(refused)
 			continue
 		}
 		cfg = next
@@ -49,7 +51,7 @@ func runReloading(ctx context.Context, path string, cfg *config.Config, log *zap
 
 // runUntilReload runs a service until ctx ends or a hangup brings a configuration
 // to go on with, which it returns.
-func runUntilReload(ctx context.Context, s *service.Service, hangup <-chan os.Signal, reread func() *config.Config) (next *config.Config, err error) {
+func runUntilReload(ctx context.Context, s *service.Service, hangup <-chan os.Signal, reread func() (*config.Config, error)) (next *config.Config, err error) {
 	running, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	found := make(chan *config.Config, 1)
@@ -60,7 +62,9 @@ func runUntilReload(ctx context.Context, s *service.Service, hangup <-chan os.Si
 				return
 			case <-hangup:
 			}
-			if next := reread(); next != nil {
+			next, err := reread()
+			s.Refused(err)
+			if next != nil {
 				found <- next
 				end(service.ErrReload)
 				return
@@ -82,9 +86,9 @@ func runUntilReload(ctx context.Context, s *service.Service, hangup <-chan os.Si
 	}
 }
 
-// reread reads the configuration and returns it if it differs and can take the
-// place of the old one.
-func reread(path string, old *config.Config, log *zap.Logger) *config.Config {
+// reread reads the configuration and returns it if it differs, or why it cannot take
+// the place of the old one.
+func reread(path string, old *config.Config, log *zap.Logger) (*config.Config, error) {
 	next, err := config.Load(path, os.Environ())
 	if err == nil {
 		_, err = service.Check(next)
@@ -95,18 +99,18 @@ func reread(path string, old *config.Config, log *zap.Logger) *config.Config {
 	}
 	if err != nil {
 		log.Error("the configuration is not reloaded; the daemon goes on with the old one", zap.Error(err))
-		return nil
+		return nil, err
 	}
 	changes := config.Diff(old, next)
 	if len(changes) == 0 {
 		log.Info("the configuration has not changed; files are opened anew")
-		return nil
+		return nil, nil
 	}
 	for _, w := range next.Warnings {
 		log.Warn(w.String())
 	}
 	log.Info("reloading the configuration", zap.String("changes", strings.Join(changes, "; ")))
-	return next
+	return next, nil
 }
 
 // inFile says in which file the problems of a configuration are.

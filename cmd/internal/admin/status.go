@@ -14,6 +14,9 @@ type Status struct {
 	// CompleteUntil is the time until which every entry of every swept source is in
 	// the journal; zero if that is not known.
 	CompleteUntil time.Time `json:"complete_until,omitzero"`
+	// ConfigRefused says why the configuration file could not be reloaded, so that an
+	// older one is in effect; "" if it could.
+	ConfigRefused string `json:"config_refused,omitempty"`
 	// Reasons say why it is not a moment ago; none if all is as it should be.
 	Reasons  []string   `json:"reasons"`
 	Tenants  []Tenant   `json:"tenants"`

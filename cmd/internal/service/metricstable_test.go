@@ -104,6 +104,10 @@ var metricTable = []metricGroup{
 	}},
 	{"Program", []metricRow{
 		{"aictail_build_info", gauge, "1", "another `version`: it was upgraded"},
+		{"aictail_config_last_reload_successful", gauge, "0 or 1",
+			"0: the file was changed and refused; the log, the status page and `aictail validate` say why. The next restart would fail with it"},
+		{"aictail_config_last_reload_success_timestamp_seconds", gauge, "seconds since 1970",
+			"a start or a reload"},
 	}},
 }
 

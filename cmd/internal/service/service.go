@@ -57,6 +57,7 @@ type Service struct {
 	setBack sync.RWMutex
 
 	handOver atomic.Bool // no sink is to read on in the journal
+	refusal  refusal     // of a configuration that was to follow this one
 
 	sampler sampler      // for the status; filled by housekeeping
 	marks   marks        // of what has reached the sinks; the same
@@ -83,6 +84,7 @@ func New(cfg *config.Config, version string, log *zap.Logger) (_ *Service, err e
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "aictail_build_info", Help: "1, labelled with the version."}, []string{"version"})
 	s.registry.MustRegister(build)
 	build.WithLabelValues(version).Set(1)
+	s.refusal.register(s.registry)
 
 	var warnings []config.Problem
 	if s.chain, warnings, err = NewFilter(cfg, s.registry); err != nil {

@@ -34,6 +34,14 @@ func (s *Service) checks() []admin.Check {
 // summary returns in one line how the daemon fares: what is wrong, or that nothing is
 // and until when everything there is has been read.
 func (s *Service) summary() string {
+	text := s.readiness()
+	if s.refusal.text() != "" {
+		text += "; the configuration file was refused, an older one is in effect"
+	}
+	return text
+}
+
+func (s *Service) readiness() string {
 	var wrong []string
 	for _, c := range s.checks() {
 		if err := c.Err(); err != nil {
@@ -59,7 +67,7 @@ func (s *Service) Status() (admin.Status, error) {
 	}
 	status := admin.Status{
 		Version: s.version, Installation: s.state.Installation(), Started: s.started, Now: time.Now(),
-		Tenants: s.tenantStatus(m), Sources: s.sourceStatus(m),
+		Tenants: s.tenantStatus(m), Sources: s.sourceStatus(m), ConfigRefused: s.refusal.text(),
 	}
 	s.addCoverage(&status)
 	s.addRates(&status)
