@@ -100,7 +100,7 @@ func (r *Redactor) pairName(rule *ownRule, s *state, start, v int) int {
 	}
 	r.pair[r.depth] = r.announced(r.raw[v+1 : end])
 	copied, at := r.copied, len(r.out)
-	next := 0
+	var next int
 	if rule != nil {
 		next = r.apply(rule, start, v)
 	} else {
