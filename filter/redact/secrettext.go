@@ -85,6 +85,9 @@ func keyQuote(t []byte, end, lo int) (nameEnd int, quote []byte) {
 // valueStart steps from a separator to the value, and says if there can be one.
 func valueStart(t []byte, sep separator) (v int, ok bool) {
 	v = sep.end
+	if sep.char == ':' && hasAt(t, v, ": ") {
+		v++ // LDIF's userPassword:: before base64
+	}
 	switch {
 	case v < len(t) && t[v] == sep.char, hasAt(t, v, "//"):
 		return 0, false // a == b, Type::name, secret://

@@ -43,6 +43,10 @@ func TestSecretText(t *testing.T) {
 		{"user info with at", `https://a:p@ss@host/`, `https://a:[redacted:secret]@host/`},
 		{"token that is random", `token: 4zBCGq3nSL`, `token: [redacted:secret]`},
 		{"sso token id", `tokenId=abc`, `tokenId=[redacted:secret]`},
+		{"directory", "userPassword: {SSHA}x2Zk=\ncn: x", "userPassword: [redacted:secret]\ncn: x"},
+		{"directory, quoted", `{"m":"userPassword={PBKDF2-HMAC-SHA256}10000:x2Zk/+=, cn=x"}`, `{"m":"userPassword=[redacted:secret], cn=x"}`},
+		{"directory, base64", "userPassword:: e1NTSEF9eDJaaw==\ncn: x", "userPassword:: [redacted:secret]\ncn: x"},
+		{"list and more", `password=[a, b]c, x=[y]`, `password=[redacted:secret], x=[y]`},
 		{"masked before", `password=[redacted:secret], token=[redacted:jwt]`, ``},
 
 		{"prose", `Failed to decode token: invalid signature`, ``},

@@ -19,8 +19,9 @@ func findValue(t []byte, v int, val value) match {
 		return quotedValue(t, v, v+q, val)
 	}
 	if t[v] == '[' || t[v] == '{' {
-		end := closingBracket(t, v)
-		if isNothing(bytes.TrimSpace(t[v+1 : max(v+1, end-1)])) {
+		closed := closingBracket(t, v)
+		end := wordEnd(t, closed, val.sep) // {SSHA}..., as directories store passwords
+		if end == closed && isNothing(bytes.TrimSpace(t[v+1:max(v+1, end-1)])) {
 			return match{}
 		}
 		return match{start: v, end: end, quote: val.quote}
