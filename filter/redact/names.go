@@ -66,17 +66,17 @@ func endsLikeSecret(name []byte) bool {
 	case 'n':
 		ends = "ken ion pin"
 	case 's':
-		ends = "rds ets ens als ies ass eys"
+		ends = "rds ets ens als ies ass eys des ers"
 	case 'y':
 		ends = "key"
 	case 'r':
-		ends = "rer ier"
+		ends = "rer ier wer"
 	case 'l':
 		ends = "ial"
 	case 'p':
 		ends = "otp"
 	case 'o':
-		ends = "pro"
+		ends = "pro nfo"
 	case 'h':
 		ends = "ash"
 	case 'v':
@@ -106,7 +106,8 @@ func foldedName(name []byte) nameKind {
 		"tokens", "idtokenhint", "bearer", "jwt", "sessionjwt", "sessionhandle", "sessionid", "jsessionid",
 		"iplanetdirectorypro", "credential", "credentials", "assertion", "clientassertion",
 		"samlassertion", "samlresponse", "codeverifier", "devicecode", "usercode",
-		"authorizationcode", "authcode", "verificationcode":
+		"authorizationcode", "authcode", "verificationcode", "recoverycode", "recoverycodes",
+		"kbainfo", "securityanswer", "securityanswers":
 		return token
 	}
 	var ends [5]string

@@ -11,6 +11,7 @@ func TestSecretNames(t *testing.T) {
 		"authorization", "Authorization", "Proxy-Authorization", "cookie", "Cookie", "Set-Cookie", "cookies",
 		"iPlanetDirectoryPro", "session-jwt", "private_key", "privateKey", "passphrase", "credential", "credentials",
 		"code_verifier", "client_assertion", "assertion", "SAMLResponse", "otp", "device_code", "user_code",
+		"recoveryCodes", "kbaInfo", "securityAnswer",
 		"aVeryLongPrefixThatGoesOnForMoreThanFortyEightBytes.password",
 	} {
 		if !isSecretKey([]byte(name)) {
@@ -23,6 +24,7 @@ func TestSecretNames(t *testing.T) {
 		"component", "operation", "exception", "revision", "message", "principal", "client_assertion_type",
 		"code", "statusCode", "code_challenge", "key", "publicKey", "sunxmlKeyValue", "amlbcookie", "session",
 		"author", "passed", "secretary", "userName", "x-forwarded-for", "user-agent", "loggedIn", "entries", "redirect_uri",
+		"headers", "modes", "answer", "info", "userInfo",
 	} {
 		if isSecretKey([]byte(name)) {
 			t.Errorf("%s is taken for a secret", name)
