@@ -95,7 +95,7 @@ func (e *ElasticsearchSink) setDefaults() {
 func (e *ElasticsearchSink) readSecrets(path, folder string, c *collector) {
 	f := secretFile{key: below(path, "api_key_file"), path: e.APIKeyFile, folder: folder}
 	f.read("api_key", &e.APIKey, c)
-	f = secretFile{key: below(path, "password_file"), path: e.PasswordFile, folder: folder}
+	f = secretFile{key: below(path, "password_file"), path: e.PasswordFile, folder: folder, phrase: true}
 	f.read("password", &e.Password, c)
 	for _, file := range []*string{&e.TLS.CAFile, &e.TLS.CertFile, &e.TLS.KeyFile} {
 		if *file != "" && !filepath.IsAbs(*file) {
@@ -164,10 +164,8 @@ func isCloudID(id string) bool {
 
 func (v *validator) elasticsearchSecrets(path string, e *ElasticsearchSink) {
 	key, password := below(path, "api_key"), below(path, "password")
-	for name, s := range map[string]Secret{key: e.APIKey, password: e.Password} {
-		if why := unprintable(s.Value()); why != "" && !v.seen[name+"_file"] {
-			v.add(name, "%s", why)
-		}
+	if why := unprintable(e.APIKey.Value()); why != "" && !v.seen[key+"_file"] {
+		v.add(key, "%s", why)
 	}
 	hasKey := !e.APIKey.IsZero() || e.APIKeyFile != ""
 	hasPassword := !e.Password.IsZero() || e.PasswordFile != ""

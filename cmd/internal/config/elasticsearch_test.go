@@ -12,7 +12,7 @@ import (
 
 func TestElasticsearch(t *testing.T) {
 	dir := t.TempDir()
-	for name, text := range map[string]string{"key": "id:key-1\n", "password": "password-1\n"} {
+	for name, text := range map[string]string{"key": "id:key-1\n", "password": "correct horse, battery ß\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -54,7 +54,7 @@ sinks:
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	want = &ElasticsearchSink{
-		CloudID: "name:ZXUuY2xvdWQuZXMuaW8kYWJjJGRlZg==", Username: "u", Password: NewSecret("password-1"), PasswordFile: "password",
+		CloudID: "name:ZXUuY2xvdWQuZXMuaW8kYWJjJGRlZg==", Username: "u", Password: NewSecret("correct horse, battery ß"), PasswordFile: "password",
 		TLS: ElasticsearchTLS{CAFingerprint: "AB:CD" + fingerprint}, Index: "aic-{tenant}-{yyyy}.{MM}.{dd}", Format: "raw",
 		Setup: ElasticsearchSetup{Enabled: true}, Timeout: time.Minute, MaxBody: 8 << 20,
 	}
