@@ -4,15 +4,13 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -210,8 +208,8 @@ func TestCookies(t *testing.T) {
 	}
 }
 
-// certificate writes a self-signed certificate and its key, and returns it.
-func certificate(t *testing.T, dir string) *x509.Certificate {
+// certificate makes a self-signed certificate of a client.
+func certificate(t *testing.T) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -224,49 +222,39 @@ func certificate(t *testing.T, dir string) *x509.Certificate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
+	leaf, err := x509.ParseCertificate(der)
 	if err != nil {
 		t.Fatal(err)
 	}
-	writePEM(t, filepath.Join(dir, "cert.pem"), "CERTIFICATE", der)
-	writePEM(t, filepath.Join(dir, "key.pem"), "PRIVATE KEY", pkcs8)
-	c, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
 }
 
-func writePEM(t *testing.T, path, kind string, der []byte) {
-	t.Helper()
-	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
-		t.Fatal(err)
-	}
+func poolOf(c *x509.Certificate) *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AddCert(c)
+	return pool
 }
 
 func TestTLS(t *testing.T) {
-	dir := t.TempDir()
-	pool := x509.NewCertPool()
-	pool.AddCert(certificate(t, dir))
-	open, closed := newServer(t, hectest.Options{TLS: true}), newServer(t, hectest.Options{TLS: true, ClientCAs: pool})
+	own := certificate(t)
+	open, closed := newServer(t, hectest.Options{TLS: true}), newServer(t, hectest.Options{TLS: true, ClientCAs: poolOf(own.Leaf)})
 	plain := newServer(t, hectest.Options{})
-	ca, cert, key := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	writePEM(t, ca, "CERTIFICATE", open.Certificate().Raw)
+	ca := poolOf(open.Certificate())
 	tests := []struct {
 		name string
 		url  string
-		tls  TLS
+		tls  *tls.Config
 		kind sinks.Kind
 		want string // in the error; "" for none
 	}{
-		{"trusted", open.URL(), TLS{CAFile: ca}, 0, ""},
-		{"by name", open.URL(), TLS{CAFile: ca, ServerName: "example.com"}, 0, ""},
-		{"unknown authority", open.URL(), TLS{}, sinks.Refused, "tls.ca_file"},
-		{"another authority", open.URL(), TLS{CAFile: cert}, sinks.Refused, "tls.ca_file"},
-		{"another name", open.URL(), TLS{CAFile: ca, ServerName: "splunk.test"}, sinks.Refused, "tls.server_name"},
-		{"with a certificate", closed.URL(), TLS{CAFile: ca, CertFile: cert, KeyFile: key}, 0, ""},
-		{"without one", closed.URL(), TLS{CAFile: ca}, sinks.Refused, "tls.cert_file"},
-		{"no TLS there", strings.Replace(plain.URL(), "http:", "https:", 1), TLS{}, sinks.Refused, "no TLS at this address"},
+		{"trusted", open.URL(), &tls.Config{RootCAs: ca}, 0, ""},
+		{"by name", open.URL(), &tls.Config{RootCAs: ca, ServerName: "example.com"}, 0, ""},
+		{"unknown authority", open.URL(), nil, sinks.Refused, "tls.ca_file"},
+		{"another authority", open.URL(), &tls.Config{RootCAs: poolOf(own.Leaf)}, sinks.Refused, "tls.ca_file"},
+		{"another name", open.URL(), &tls.Config{RootCAs: ca, ServerName: "splunk.test"}, sinks.Refused, "tls.server_name"},
+		{"with a certificate", closed.URL(), &tls.Config{RootCAs: ca, Certificates: []tls.Certificate{own}}, 0, ""},
+		{"without one", closed.URL(), &tls.Config{RootCAs: ca}, sinks.Refused, "tls.cert_file"},
+		{"no TLS there", strings.Replace(plain.URL(), "http:", "https:", 1), nil, sinks.Refused, "no TLS at this address"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

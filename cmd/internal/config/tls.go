@@ -1,6 +1,12 @@
 package config
 
-import "path/filepath"
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"path/filepath"
+)
 
 // ClientTLS is whom a client trusts and who it is itself. Empty is the system's
 // authorities and no certificate of our own.
@@ -16,17 +22,74 @@ type ClientTLS struct {
 	ServerName string `config:"server_name"`
 }
 
+// Config returns how to make connections. CAFile is read now; CertFile and KeyFile are
+// read with each connection whose server asks for a certificate, so that they can be
+// renewed. Errors, also those of connections, name key and file and say what to do.
+func (t ClientTLS) Config() (*tls.Config, error) {
+	cfg := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
+	if t.CAFile != "" {
+		pem, err := readFile(t.CAFile, maxCertificates)
+		if err != nil {
+			return nil, &fileError{"ca_file", t.CAFile, err}
+		}
+		cfg.RootCAs = x509.NewCertPool()
+		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, &fileError{"ca_file", t.CAFile, errors.New("it holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)")}
+		}
+	}
+	if t.CertFile == "" && t.KeyFile == "" {
+		return cfg, nil
+	}
+	if _, err := t.own(); err != nil {
+		return nil, err
+	}
+	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return t.own() }
+	return cfg, nil
+}
+
+// maxCertificates bounds a file of certificates: all authorities that a system trusts
+// have some 250 KB.
+const maxCertificates = 4 << 20
+
+// own reads our certificate and its key.
+func (t ClientTLS) own() (*tls.Certificate, error) {
+	cert, err := readFile(t.CertFile, maxCertificates)
+	if err != nil {
+		return nil, &fileError{"cert_file", t.CertFile, err}
+	}
+	key, err := readFile(t.KeyFile, maxSecret)
+	if err != nil {
+		return nil, &fileError{"key_file", t.KeyFile, err}
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return nil, &fileError{"cert_file", t.CertFile, fmt.Errorf("it is not, in PEM form, the certificate of the key in key_file, %s (%w)", t.KeyFile, err)}
+	}
+	return &pair, nil
+}
+
+// fileError is about a file that a key below tls names.
+type fileError struct {
+	key, path string
+	err       error // says what to do
+}
+
+func (e *fileError) Error() string { return fmt.Sprintf("tls.%s: %s: %v", e.key, e.path, e.err) }
+func (e *fileError) Unwrap() error { return e.err }
+
 // resolve lets relative paths start at the folder of the configuration file, to
 // which the files belong.
-func (t *ClientTLS) resolve(folder string) {
-	for _, path := range []*string{&t.CAFile, &t.CertFile, &t.KeyFile} {
+func (t *ClientTLS) resolve(folder string) { resolve(folder, &t.CAFile, &t.CertFile, &t.KeyFile) }
+
+func resolve(folder string, paths ...*string) {
+	for _, path := range paths {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(folder, *path)
 		}
 	}
 }
 
-// clientTLS checks what can be checked without opening the files.
+// clientTLS checks the files and what goes together.
 func (v *validator) clientTLS(path string, t ClientTLS) {
 	switch {
 	case t.CertFile != "" && t.KeyFile == "":
