@@ -104,7 +104,8 @@ func (e *ElasticsearchSink) readSecrets(path, folder string, c *collector) {
 	f.read("api_key", &e.APIKey, c)
 	f = secretFile{key: below(path, "password_file"), path: e.PasswordFile, folder: folder}
 	f.read("password", &e.Password, c)
-	resolve(folder, &e.TLS.CAFile, &e.TLS.CertFile, &e.TLS.KeyFile)
+	resolve(secretFile{key: below(path, "tls"), folder: folder}, c,
+		map[string]*string{"ca_file": &e.TLS.CAFile, "cert_file": &e.TLS.CertFile, "key_file": &e.TLS.KeyFile})
 }
 
 // minSearchBody is where a size is more likely a forgotten unit than meant.

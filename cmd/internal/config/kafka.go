@@ -109,7 +109,8 @@ const (
 func (k *KafkaSink) readFiles(path, folder string, c *collector) {
 	f := secretFile{key: below(path, "sasl.password_file"), path: k.SASL.PasswordFile, folder: folder, phrase: true}
 	f.read("password", &k.SASL.Password, c)
-	resolve(folder, &k.TLS.CAFile, &k.TLS.CertFile, &k.TLS.KeyFile)
+	resolve(secretFile{key: below(path, "tls"), folder: folder}, c,
+		map[string]*string{"ca_file": &k.TLS.CAFile, "cert_file": &k.TLS.CertFile, "key_file": &k.TLS.KeyFile})
 }
 
 func (v *validator) kafkaSink(path string, k *KafkaSink) {

@@ -1,11 +1,12 @@
 package config
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/hex"
 	"errors"
 	"fmt"
-	"path/filepath"
 )
 
 // ClientTLS is whom a client trusts and who it is itself. Empty is the system's
@@ -79,22 +80,67 @@ func (e *fileError) Unwrap() error { return e.err }
 
 // resolve lets relative paths start at the folder of the configuration file, to
 // which the files belong.
-func (t *ClientTLS) resolve(folder string) { resolve(folder, &t.CAFile, &t.CertFile, &t.KeyFile) }
+func (t *ClientTLS) resolve(path, folder string, c *collector) {
+	resolve(secretFile{key: path, folder: folder}, c, map[string]*string{"ca_file": &t.CAFile, "cert_file": &t.CertFile, "key_file": &t.KeyFile})
+}
 
-func resolve(folder string, paths ...*string) {
-	for _, path := range paths {
-		if *path != "" && !filepath.IsAbs(*path) {
-			*path = filepath.Join(folder, *path)
+// resolve makes paths final, by their keys below that of in. It notes what is not to be
+// shown later, when what was written can't be told from its folder any more.
+func resolve(in secretFile, c *collector, paths map[string]*string) {
+	for name, path := range paths {
+		if *path == "" {
+			continue
 		}
+		f := secretFile{key: below(in.key, name), path: *path, folder: in.folder}
+		if f.shown(c) == "" {
+			c.hidden[f.key] = true
+		}
+		*path = f.resolved(*path)
 	}
 }
 
-// clientTLS checks the files and what goes together.
+// clientTLS checks what goes together, and that the files can be used.
 func (v *validator) clientTLS(path string, t ClientTLS) {
 	switch {
 	case t.CertFile != "" && t.KeyFile == "":
 		v.add(below(path, "key_file"), "missing beside cert_file: give the certificate's key")
 	case t.CertFile == "" && t.KeyFile != "":
 		v.add(below(path, "cert_file"), "missing beside key_file: give the key's certificate")
+	default:
+		if _, err := t.Config(); err != nil {
+			v.tlsFile(path, err)
+		}
 	}
+	v.noteAuthorities(below(path, "ca_file"), t.CAFile)
+}
+
+func (v *validator) tlsFile(path string, err error) {
+	bad, ok := errors.AsType[*fileError](err)
+	if !ok {
+		v.add(path, "%v", err)
+		return
+	}
+	f := secretFile{key: below(path, bad.key), path: bad.path}
+	if v.hidden[f.key] {
+		v.add(f.key, "%v", bad.err)
+		return
+	}
+	v.add(f.key, "%s%v", f.shown(v.collector), bad.err)
+}
+
+// noteAuthorities remembers what a ca_file holds, for Diff: other than our own
+// certificate it is not read with each connection.
+func (v *validator) noteAuthorities(key, path string) {
+	if path == "" {
+		return
+	}
+	data, err := readFile(path, maxCertificates)
+	if err != nil {
+		return // reported already
+	}
+	if v.authorities == nil {
+		v.authorities = map[string]string{}
+	}
+	sum := sha256.Sum256(data)
+	v.authorities[key] = hex.EncodeToString(sum[:])
 }

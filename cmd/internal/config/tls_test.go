@@ -51,6 +51,19 @@ func identity(t *testing.T, name, certFile, keyFile string) tls.Certificate {
 	return pair
 }
 
+// certificates writes ca.pem and sub/cert.pem below a folder, and the key of the latter
+// into another folder, which it returns.
+func certificates(t *testing.T, dir string) (elsewhere string) {
+	t.Helper()
+	elsewhere = t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "sub"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	identity(t, "a", filepath.Join(dir, "ca.pem"), filepath.Join(dir, "ca.key"))
+	identity(t, "b", filepath.Join(dir, "sub/cert.pem"), filepath.Join(elsewhere, "key.pem"))
+	return elsewhere
+}
+
 // greet connects to a server that wants to see a certificate, and returns the name in
 // ours.
 func greet(t *testing.T, server tls.Certificate, client *tls.Config) (name string, err error) {
@@ -145,5 +158,59 @@ func TestClientTLSFiles(t *testing.T) {
 				t.Errorf("%+v: %v, want %q", tt.tls, err, says)
 			}
 		}
+	}
+}
+
+// TestCertificateFilesAreChecked: what would keep the daemon from starting is found when
+// the configuration is checked, with its key.
+func TestCertificateFilesAreChecked(t *testing.T) {
+	dir := t.TempDir()
+	identity(t, "a", filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
+	identity(t, "b", filepath.Join(dir, "other.pem"), filepath.Join(dir, "other.key"))
+	before, after, _ := strings.Cut(minimal, "sources: [am-access]")
+	text := before + "sources: [am-access]\n    tls: {ca_file: none/ca.pem}" + after + `
+  hec: {type: splunk_hec, url: https://a, token: t, tls: {cert_file: cert.pem, key_file: other.key}}
+  search: {type: elasticsearch, urls: [https://a], index: a, tls: {ca_file: key.pem}}
+  bus: {type: kafka, brokers: ['k:1'], topic: t, tls: {enabled: true, cert_file: cert.pem, key_file: none.pem}}
+  good: {type: kafka, brokers: ['k:1'], topic: t, tls: {enabled: true, ca_file: other.pem, cert_file: cert.pem, key_file: key.pem}}
+`
+	_, err := parse(filepath.Join(dir, "x.yaml"), []byte(text), nil)
+	got := problemsOf(t, err)
+	want := []string{
+		"sinks.bus.tls.key_file: " + dir + "/none.pem: there is no such file",
+		"sinks.hec.tls.cert_file: " + dir + "/cert.pem: it is not, in PEM form, the certificate of the key in key_file, " + dir + "/other.key",
+		"sinks.search.tls.ca_file: " + dir + "/key.pem: it holds no certificate in PEM form",
+		"tenants.prod.tls.ca_file: " + dir + "/none/ca.pem: there is no such file",
+	}
+	if len(got) != len(want) {
+		t.Fatalf("got %q", got)
+	}
+	for i := range want {
+		if !strings.HasPrefix(got[i], want[i]) {
+			t.Errorf("got %q, want %q", got[i], want[i])
+		}
+	}
+}
+
+// TestDiffOfFiles: a reload has to notice that a file holds other authorities.
+func TestDiffOfFiles(t *testing.T) {
+	dir := t.TempDir()
+	ca := filepath.Join(dir, "ca.pem")
+	load := func() *Config {
+		t.Helper()
+		identity(t, "a", ca, filepath.Join(dir, "ca.key"))
+		cfg, err := parse(filepath.Join(dir, "x.yaml"), []byte(minimal+"\n  bus: {type: kafka, brokers: ['k:1'], topic: t, tls: {enabled: true, ca_file: ca.pem}}"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cfg
+	}
+	old := load()
+	if got := Diff(old, old); len(got) > 0 {
+		t.Errorf("nothing has changed, and the difference is %q", got)
+	}
+	got := Diff(old, load())
+	if len(got) != 1 || got[0] != "sinks.bus.tls.ca_file: the file has changed" {
+		t.Errorf("the difference is %q", got)
 	}
 }
