@@ -101,7 +101,7 @@ func TestAllNodesDown(t *testing.T) {
 	}).open()
 	for range 3 {
 		err := r.sink.Send(t.Context(), newEvents(3))
-		if got := r.said(err); got != "retry" || !strings.Contains(err.Error(), "connection refused") {
+		if got := r.said(err); got != "retry" || !strings.Contains(err.Error(), "connection refused: nobody listens there: start the server, or check urls") {
 			t.Errorf("got %s: %v", got, err)
 		}
 	}

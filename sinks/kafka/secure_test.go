@@ -160,6 +160,20 @@ func TestNotKafka(t *testing.T) {
 	}
 }
 
+// TestNobodyListens: what the operator reads while the brokers are down says what to do.
+func TestNobodyListens(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close()
+	s := newSink(t, Config{Brokers: []string{l.Addr().String()}, Topic: "events"})
+	err = s.Open(t.Context(), new(stored).saved())
+	if sinks.KindOf(err) != sinks.Retry || !strings.Contains(err.Error(), "start the server, or check brokers") {
+		t.Errorf("Open: %v, want a remedy", err)
+	}
+}
+
 // TestRights takes one right of three away.
 func TestRights(t *testing.T) {
 	right := func(operation kmsg.ACLOperation) kfake.ACL {

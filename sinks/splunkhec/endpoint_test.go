@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"fmt"
 	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -274,6 +275,21 @@ func TestTLS(t *testing.T) {
 				t.Errorf("got %v: %v", sinks.KindOf(err), err)
 			}
 		})
+	}
+}
+
+// TestNobodyListens: what the operator reads while Splunk is down says what to do.
+func TestNobodyListens(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close()
+	s := newSink(t, Config{URLs: []string{"http://" + l.Addr().String()}, Token: "token"})
+	defer s.Close()
+	err = s.Open(t.Context(), sinks.Saved{Save: func([]byte) error { return nil }})
+	if sinks.KindOf(err) != sinks.Retry || !strings.Contains(err.Error(), "start the server, or check url") {
+		t.Errorf("Open: %v, want a remedy", err)
 	}
 }
 
