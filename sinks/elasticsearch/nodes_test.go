@@ -23,6 +23,11 @@ func TestBadConfig(t *testing.T) {
 		{func(c *Config) { c.Timeout = 0 }, "timeout: "},
 		{func(c *Config) { c.MaxBody = 0 }, "max_body: "},
 		{func(c *Config) { c.Index = "" }, "index: "},
+		// The template would hold for every index of the cluster, or for others' logs.
+		{func(c *Config) { c.Index = "{source}" }, "index: the index template"},
+		{func(c *Config) { c.Index = "{tenant}-aic-{yyyy}" }, "index: the index template"},
+		{func(c *Config) { c.Index, c.DataStream = "", "logs-{source}-default" }, "data_stream: the index template"},
+		{func(c *Config) { c.Index = "metrics-{source}" }, "index: the index template"},
 		{func(c *Config) { c.URLs = nil }, "urls: missing"},
 		{func(c *Config) { c.CloudID = "x:y" }, "cloud_id: set together with urls"},
 		{func(c *Config) { c.URLs, c.CloudID = nil, "hunter2" }, "cloud_id: not a cloud id"},

@@ -147,6 +147,11 @@ func New(cfg Config, deps Deps) (*Sink, error) {
 	if s.target, err = parseTarget(cfg.DataStream, cfg.Index); err != nil {
 		return nil, err
 	}
+	if cfg.Setup {
+		if err := s.target.checkSetup(); err != nil {
+			return nil, err
+		}
+	}
 	return s, nil
 }
 

@@ -221,4 +221,13 @@ func (v *validator) elasticsearchTarget(path string, e *ElasticsearchSink) {
 	if strings.ContainsAny(name[:1], "-_.") {
 		v.add(key, "must begin with a letter or digit")
 	}
+	// What the index template would hold for: everybody's indices, or those of a type
+	// that the server itself and others write.
+	begin, _, _ := strings.Cut(name, "{")
+	for _, shared := range []string{"logs-", "metrics-", "traces-", "synthetics-"} {
+		begin = strings.TrimPrefix(begin, shared)
+	}
+	if e.Setup.Enabled && begin == "" {
+		v.add(key, "the index template that setup installs would hold for others' indices, too: begin with a text of its own, such as aic-, or logs-aic. for a data stream; or install the template yourself and set setup.enabled: false")
+	}
 }
