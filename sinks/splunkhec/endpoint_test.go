@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
@@ -90,6 +91,38 @@ func TestRefusedByOne(t *testing.T) {
 	if len(bad.Events()) == 0 || logs.FilterMessageSnippet("used again").Len() != 1 {
 		t.Errorf("the mended address is not used: %v", logs.All())
 	}
+}
+
+// TestFlapping: an address that fails and recovers every other second does not fill the
+// log.
+func TestFlapping(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		core, logs := observer.New(zap.InfoLevel)
+		s, err := New(Config{URLs: []string{"https://a", "https://b"}, Token: "token"}, Deps{Log: zap.New(core)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		const minutes = 10
+		for range minutes * 30 {
+			s.learn(s.endpoints[0], outcome{kind: sinks.Retry, err: errors.New("busy")})
+			time.Sleep(time.Second)
+			s.learn(s.endpoints[0], outcome{ok: true})
+			time.Sleep(time.Second)
+		}
+		failed, again := logs.FilterMessageSnippet("address fails"), logs.FilterMessageSnippet("used again")
+		if failed.Len() != minutes || again.Len() != minutes {
+			t.Errorf("%d failures and %d recoveries are logged in %d minutes", failed.Len(), again.Len(), minutes)
+		}
+		if n := failed.All()[1].ContextMap()["short_failures_before"]; n != int64(29) {
+			t.Errorf("%v failures are counted instead, want 29", n)
+		}
+		// Later it is logged at once.
+		time.Sleep(time.Hour)
+		s.learn(s.endpoints[0], outcome{kind: sinks.Refused, err: errors.New("no")})
+		if n := logs.FilterMessageSnippet("address fails").Len(); n != minutes+1 {
+			t.Errorf("%d failures are logged", n)
+		}
+	})
 }
 
 func TestOpenRefused(t *testing.T) {
