@@ -116,8 +116,8 @@ func TestFewMarks(t *testing.T) {
 		}
 	}
 	for pos := aictail.Position(0); pos < 16_000; pos += 7 {
-		if got, true := later.passed(pos), m.passed(pos); got.After(true) {
-			t.Fatalf("at position %d: %s is claimed, %s is true", pos, got, true)
+		if got, most := later.passed(pos), m.passed(pos); got.After(most) {
+			t.Fatalf("at position %d: %s is claimed, %s is true", pos, got, most)
 		}
 	}
 }
