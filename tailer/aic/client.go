@@ -39,7 +39,7 @@ type Config struct {
 	Timeout time.Duration
 	// TLS is for the client's own transport, for a tenant behind a proxy with
 	// certificates of its own; nil trusts the system's authorities.
-	TLS *tls.Config
+	TLS *tls.Config `json:"-" yaml:"-"`
 	// Transport sends the requests. nil means one of the client's own: HTTP/2
 	// where offered, proxies from the environment, TLS 1.2 at least.
 	Transport http.RoundTripper
