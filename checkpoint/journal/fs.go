@@ -100,6 +100,8 @@ func advice(err error) string {
 		return "free space on that file system; aictail goes on by itself once there is room"
 	case errors.Is(err, syscall.EROFS):
 		return "the file system is mounted read-only: check the disk and the mount; aictail goes on by itself once it is writable"
+	case errors.Is(err, os.ErrNotExist):
+		return "somebody has removed it: put it back; if it is lost, restart aictail, which goes on behind it, and have its time read again with aictail backfill"
 	case errors.Is(err, os.ErrPermission):
 		return "check the owner and the permissions of the folder"
 	case errors.Is(err, syscall.EIO):

@@ -507,3 +507,24 @@ func TestRecover(t *testing.T) {
 		}
 	})
 }
+
+// TestRemovedSegment: somebody has deleted a file to make room. The reader does not go
+// on as if nothing had been there, and says what to do.
+func TestRemovedSegment(t *testing.T) {
+	f := newFakeFS()
+	j := mustOpen(t, Options{FS: f, SegmentSize: 1})
+	mustStore(t, j, testRecord("s", "a"))
+	mustStore(t, j, testRecord("s", "b"))
+	if err := f.Remove(filepath.Join(testDir, segmentName(1))); err != nil {
+		t.Fatal(err)
+	}
+	r := j.NewReader(1)
+	defer r.Close()
+	_, _, err := r.Next(ended(), Limit{})
+	if err == nil || !strings.Contains(err.Error(), "put it back") || !strings.Contains(err.Error(), "aictail backfill") {
+		t.Errorf("got %v, want a remedy", err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

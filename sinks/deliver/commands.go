@@ -3,6 +3,7 @@ package deliver
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -26,6 +27,9 @@ var errRewound = errors.New("the read position was set back")
 // command is something that a worker is to do between two calls of its sink.
 type command struct {
 	do func(ctx context.Context)
+	// aside: it leaves the read position alone, so that it may be done while the
+	// sink has taken events behind that.
+	aside bool
 	// taken decides between the worker, which does it, and the caller, who
 	// withdraws it.
 	taken atomic.Bool
@@ -47,8 +51,8 @@ type queue struct {
 
 // ask has the worker do something in its own goroutine and waits for it until ctx
 // ends.
-func (w *Worker) ask(ctx context.Context, do func(ctx context.Context)) error {
-	c := &command{do: do, done: make(chan struct{})}
+func (w *Worker) ask(ctx context.Context, c *command) error {
+	c.done = make(chan struct{})
 	if !w.queue.put(c) {
 		return ErrStopped
 	}
@@ -93,14 +97,17 @@ func (q *queue) arm(cancel context.CancelFunc) {
 	}
 }
 
-func (q *queue) take() *command {
+// take returns the next command, of those aside if only they may be done; nil if
+// there is none.
+func (q *queue) take(onlyAside bool) *command {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.waiting) == 0 {
+	i := slices.IndexFunc(q.waiting, func(c *command) bool { return c.aside || !onlyAside })
+	if i < 0 {
 		return nil
 	}
-	c := q.waiting[0]
-	q.waiting = q.waiting[1:]
+	c := q.waiting[i]
+	q.waiting = slices.Delete(q.waiting, i, i+1)
 	return c
 }
 
@@ -118,14 +125,15 @@ func (q *queue) close() {
 	q.waiting = nil
 }
 
-// serve does what is waiting and tells whether there was anything.
+// serve does what is waiting, as far as it may be done now, and tells whether there
+// was anything.
 func (w *Worker) serve(ctx context.Context) bool {
 	served := false
 	w.rewound = false
-	for {
-		c := w.queue.take()
+	for !w.uncommitted {
+		c := w.queue.take(w.ahead)
 		if c == nil {
-			return served
+			break
 		}
 		if !c.taken.CompareAndSwap(false, true) {
 			continue // withdrawn
@@ -134,6 +142,7 @@ func (w *Worker) serve(ctx context.Context) bool {
 		close(c.done)
 		served = true
 	}
+	return served
 }
 
 // Rewind sets the read position back to pos, durably, so that the sink is sent
@@ -147,7 +156,7 @@ func (w *Worker) Rewind(ctx context.Context, pos aictail.Position) (from aictail
 		err  error
 	}
 	var r result
-	if err := w.ask(ctx, func(context.Context) { r.from, r.err = w.rewind(pos) }); err != nil {
+	if err := w.ask(ctx, &command{do: func(context.Context) { r.from, r.err = w.rewind(pos) }}); err != nil {
 		return 0, err
 	}
 	return r.from, r.err

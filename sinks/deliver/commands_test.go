@@ -3,6 +3,8 @@ package deliver
 import (
 	"context"
 	"errors"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -12,6 +14,7 @@ import (
 
 	"aictail"
 	"aictail/sinks"
+	"aictail/sinks/deliver/deadletter"
 )
 
 // run starts the worker and returns what ends it.
@@ -263,6 +266,95 @@ func TestReplayLettersOnce(t *testing.T) {
 		b.sink.opens = []error{errors.New("no such host")}
 		if _, err := b.worker.ReplayLettersOnce(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "no such host") {
 			t.Errorf("ReplayLettersOnce of a sink that cannot be opened: %v", err)
+		}
+	})
+}
+
+// strictStore refuses a state that speaks of more events than the position does.
+type strictStore struct {
+	*fakeStore
+	sink *fakeSink
+	bad  int
+}
+
+func (s *strictStore) SaveState(state []byte) error {
+	// Events 1 and 2 are of the journal, the letter is neither.
+	if slices.Contains(s.sink.got, "event 1") && s.pos < 3 {
+		s.bad++
+	}
+	return s.fakeStore.SaveState(state)
+}
+
+// TestReplayWhileThePositionCannotBeStored: the sink has taken a batch and the disk
+// does not take the position. A state that was stored alone now would have a crash
+// repeat the batch.
+func TestReplayWhileThePositionCannotBeStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, events(1, 2))
+		b.reader.open = true
+		b.store.fails = 3
+		strict := &strictStore{fakeStore: b.store, sink: b.sink}
+		b.worker.deps.Store = strict
+		if _, err := b.letters.Add([]deadletter.Letter{{Sink: "test", Reason: deadletter.Rejected, Event: events(9, 1)[0]}}); err != nil {
+			t.Fatal(err)
+		}
+		stop := b.run(t)
+		outcome, err := b.worker.ReplayLetters(t.Context(), nil)
+		if outcome.Accepted != 1 || err != nil {
+			t.Errorf("ReplayLetters: %+v, %v", outcome, err)
+		}
+		stop()
+		if strict.bad > 0 {
+			t.Error("the state of delivered events was stored before their position")
+		}
+		if b.store.pos != 3 {
+			t.Errorf("position %d at the end, want 3", b.store.pos)
+		}
+	})
+}
+
+// TestReplayWhileTheLettersAreFull: a destination that answers for each event has taken
+// those around one that is refused, and the store has no room for that. To replay its
+// letters is what makes room.
+func TestReplayWhileTheLettersAreFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, events(1, 3))
+		b.reader.open = true
+		b.letters = deadletter.New(deadletter.Options{Dir: filepath.Join(t.TempDir(), "dead-letters"), Sink: "test", MaxSize: 300})
+		b.worker.deps.Letters = b.letters
+		if _, err := b.letters.Add([]deadletter.Letter{{Sink: "test", Reason: deadletter.Rejected, Event: events(9, 1)[0]}}); err != nil {
+			t.Fatal(err)
+		}
+		b.sink.fail = func(_ int, events []aictail.Event) error {
+			if len(events) < 3 {
+				return nil
+			}
+			err := b.sink.named(events, failure(0, sinks.Poison)).(*sinks.Error)
+			err.Failed = []sinks.Failure{failure(0, sinks.Poison)}
+			return err
+		}
+		stop := b.run(t)
+		if got := b.value(t, "aictail_sink_paused"); got != 1 {
+			t.Fatalf("the sink is not paused: %v", got)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		if _, err := b.worker.Rewind(ctx, 1); !errors.Is(err, ErrBusy) {
+			t.Errorf("Rewind: %v, want ErrBusy: the sink has events behind the position", err)
+		}
+		ctx, cancel = context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		outcome, err := b.worker.ReplayLetters(ctx, nil)
+		if outcome.Accepted != 1 || err != nil {
+			t.Errorf("ReplayLetters: %+v, %v", outcome, err)
+		}
+		synctest.Wait()
+		stop()
+		if b.store.pos != 4 || b.letters.Count() != 1 {
+			t.Errorf("position %d with %d letters at the end, want 4 with one", b.store.pos, b.letters.Count())
+		}
+		if len(b.store.states) > 0 {
+			t.Errorf("a state was stored that the position does not agree with: %q", b.store.states)
 		}
 	})
 }

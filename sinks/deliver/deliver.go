@@ -106,8 +106,13 @@ type Worker struct {
 	held *batch
 	// lastRead is when events were read the last time.
 	lastRead time.Time
-	// ahead: a Stateful sink has taken events behind the read position.
+	// ahead: a Stateful sink has taken events behind the read position, and its state
+	// can't be stored. Letters may be replayed then: where their store is full, that
+	// is what ends it.
 	ahead bool
+	// uncommitted: a Stateful sink has taken events up to a position that is not
+	// stored yet. Its state alone, as a replay would store it, must not get ahead.
+	uncommitted bool
 	// rewound: the last serve has set the read position back.
 	rewound bool
 	// unlogged dead letters came since lettersLogged.
@@ -224,9 +229,11 @@ func (w *Worker) commit(ctx context.Context, b *batch) error {
 	if ok {
 		state = stateful.State()
 	}
+	w.uncommitted = ok
 	if err := w.try(ctx, func() error { return w.deps.Store.Commit(pos, state) }); err != nil {
 		return err
 	}
+	w.uncommitted = false
 	b.committed = pos
 	return nil
 }

@@ -75,7 +75,7 @@ func (w *Worker) ReplayLetters(ctx context.Context, ids []string) (Outcome, erro
 		err     error
 	}
 	var r result
-	err := w.ask(ctx, func(ctx context.Context) {
+	err := w.ask(ctx, &command{aside: true, do: func(ctx context.Context) {
 		if !w.opened.Load() {
 			r.err = errors.New("the sink is not open")
 			if text := w.trouble.Load(); text != nil {
@@ -84,7 +84,7 @@ func (w *Worker) ReplayLetters(ctx context.Context, ids []string) (Outcome, erro
 			return
 		}
 		r.outcome, r.err = w.replay(ctx, ids)
-	})
+	}})
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -165,7 +165,9 @@ func (w *Worker) replayChunk(ctx context.Context, letters []deadletter.Letter) (
 	if len(changed) == 0 {
 		return o, fault
 	}
-	if s, ok := w.deps.Sink.(sinks.Stateful); ok {
+	// A sink that is ahead has named those that it has not taken: what it takes is
+	// there for good, and its state is stored with the position when that follows.
+	if s, ok := w.deps.Sink.(sinks.Stateful); ok && !w.ahead {
 		if err := w.deps.Store.SaveState(s.State()); err != nil {
 			return Outcome{}, errors.Join(fault, err)
 		}

@@ -86,8 +86,7 @@ func (w *Worker) wait(ctx context.Context, pause time.Duration) error {
 		look = ticker.C
 	}
 	for {
-		// A sink that keeps a state could not store it now.
-		if !w.ahead && w.serve(ctx) {
+		if w.serve(ctx) {
 			if w.rewound {
 				return errRewound
 			}

@@ -150,9 +150,13 @@ func unreached(err error, timeout time.Duration) *sinks.Error {
 	case op != nil && op.Op == "remote error":
 		return refuse("the server refuses the TLS connection: check tls.cert_file and tls.key_file")
 	case errors.Is(err, context.DeadlineExceeded):
-		return &sinks.Error{Kind: sinks.Retry, Err: fmt.Errorf("no answer within %s (timeout); whether it was carried out is not known: %w", timeout, err)}
+		return &sinks.Error{Kind: sinks.Retry, Err: fmt.Errorf("no answer within %s (timeout); whether it was carried out is not known: %w: if this goes on, look at the load of the cluster and at what is on the way to it", timeout, err)}
 	}
-	return &sinks.Error{Kind: sinks.Retry, Err: fmt.Errorf("no answer: %w", err)}
+	err = fmt.Errorf("no answer: %w", err)
+	if remedy := sinks.Unreached(err, "urls"); remedy != "" {
+		err = fmt.Errorf("%w: %s", err, remedy)
+	}
+	return &sinks.Error{Kind: sinks.Retry, Err: err}
 }
 
 // maxAfter bounds what a Retry-After may ask for: a wrong one must not stop

@@ -1,7 +1,6 @@
 package elasticsearch
 
 import (
-	"aictail/sinks"
 	"context"
 	"crypto/tls"
 	"encoding/base64"
@@ -14,6 +13,8 @@ import (
 	"time"
 
 	"github.com/elastic/elastic-transport-go/v8/elastictransport"
+
+	"aictail/sinks"
 )
 
 const (
@@ -63,8 +64,16 @@ func parseNodes(cfg Config) (nodes, error) {
 	case cfg.Username != "" && cfg.Password == "":
 		return n, errors.New("password: missing; a username is given")
 	}
-	n.tls, n.pin, err = cfg.TLS.load()
-	return n, err
+	if n.pin, err = parsePin(cfg.CAFingerprint); err != nil {
+		return n, err
+	}
+	if n.tls = cfg.TLS; n.tls == nil {
+		n.tls = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	if n.pin != nil && n.tls.RootCAs != nil {
+		return n, errors.New("tls.ca_fingerprint: set together with tls.ca_file; remove one of them")
+	}
+	return n, nil
 }
 
 // parseURL reads the address of a node. Its errors do not repeat it: it may

@@ -1,6 +1,8 @@
 package elasticsearch
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"net"
 	"net/http"
@@ -21,6 +23,11 @@ func TestBadConfig(t *testing.T) {
 		{func(c *Config) { c.Timeout = 0 }, "timeout: "},
 		{func(c *Config) { c.MaxBody = 0 }, "max_body: "},
 		{func(c *Config) { c.Index = "" }, "index: "},
+		// The template would hold for every index of the cluster, or for others' logs.
+		{func(c *Config) { c.Index = "{source}" }, "index: the index template"},
+		{func(c *Config) { c.Index = "{tenant}-aic-{yyyy}" }, "index: the index template"},
+		{func(c *Config) { c.Index, c.DataStream = "", "logs-{source}-default" }, "data_stream: the index template"},
+		{func(c *Config) { c.Index = "metrics-{source}" }, "index: the index template"},
 		{func(c *Config) { c.URLs = nil }, "urls: missing"},
 		{func(c *Config) { c.CloudID = "x:y" }, "cloud_id: set together with urls"},
 		{func(c *Config) { c.URLs, c.CloudID = nil, "hunter2" }, "cloud_id: not a cloud id"},
@@ -34,12 +41,10 @@ func TestBadConfig(t *testing.T) {
 		{func(c *Config) { c.APIKey, c.Username = "k", "u" }, "api_key: set together with username"},
 		{func(c *Config) { c.Username = "u" }, "password: missing"},
 		{func(c *Config) { c.Password = "p" }, "username: missing"},
-		{func(c *Config) { c.TLS.CAFile = "none.pem" }, "tls.ca_file: "},
-		{func(c *Config) { c.TLS.CAFile = "nodes_test.go" }, "tls.ca_file: no certificate"},
-		{func(c *Config) { c.TLS.CAFile, c.TLS.CAFingerprint = "x", "y" }, "tls.ca_fingerprint: set together"},
-		{func(c *Config) { c.TLS.CAFingerprint = "ab:cd" }, "tls.ca_fingerprint: want"},
-		{func(c *Config) { c.TLS.CertFile = "x" }, "tls.cert_file: goes together"},
-		{func(c *Config) { c.TLS.CertFile, c.TLS.KeyFile = "x", "y" }, "tls.cert_file and tls.key_file: "},
+		{func(c *Config) {
+			c.TLS, c.CAFingerprint = &tls.Config{RootCAs: x509.NewCertPool()}, strings.Repeat("ab", 32)
+		}, "tls.ca_fingerprint: set together"},
+		{func(c *Config) { c.CAFingerprint = "ab:cd" }, "tls.ca_fingerprint: want"},
 	}
 	for _, tt := range tests {
 		cfg := testConfig("http://localhost:9200")
@@ -101,7 +106,7 @@ func TestAllNodesDown(t *testing.T) {
 	}).open()
 	for range 3 {
 		err := r.sink.Send(t.Context(), newEvents(3))
-		if got := r.said(err); got != "retry" || !strings.Contains(err.Error(), "connection refused") {
+		if got := r.said(err); got != "retry" || !strings.Contains(err.Error(), "connection refused: nobody listens there: start the server, or check urls") {
 			t.Errorf("got %s: %v", got, err)
 		}
 	}

@@ -34,6 +34,7 @@ package elasticsearch
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -58,7 +59,13 @@ type Config struct {
 	APIKey             string
 	Username, Password string
 
-	TLS TLS
+	// TLS is how the server is recognised, and how it recognises aictail; nil trusts
+	// the system's authorities.
+	TLS *tls.Config
+	// CAFingerprint takes the place of TLS.RootCAs: the SHA-256, in hexadecimal, of a
+	// certificate of the chain that the server shows: of the CA, as Elasticsearch
+	// prints it when it is started first, or of the server's own. "" for none.
+	CAFingerprint string
 
 	// DataStream or Index is where events go, exactly one of them, with the
 	// placeholders {tenant} and {source}, and in Index also {yyyy}, {MM} and {dd}
@@ -78,21 +85,6 @@ type Config struct {
 	// MaxBody is the size in bytes that the uncompressed body of a request is not
 	// to exceed; more than 0. An event that is larger goes alone.
 	MaxBody int64
-}
-
-// TLS is how the server is recognised, and how it recognises aictail.
-type TLS struct {
-	// CAFile has the certificates (PEM) that may have signed the server's.
-	CAFile string
-	// CAFingerprint is the SHA-256, in hexadecimal, of a certificate of the chain
-	// that the server shows: of the CA, as Elasticsearch prints it when it is
-	// started first, or of the server's own.
-	CAFingerprint string
-	// CertFile and KeyFile are the client's certificate and key (PEM).
-	CertFile, KeyFile string
-	// ServerName is the name in the server's certificate, if it is not that of
-	// the URL.
-	ServerName string
 }
 
 // Deps is what the program injects.
@@ -130,8 +122,7 @@ type Sink struct {
 
 var errNotOpen = errors.New("the elasticsearch sink is not open")
 
-// New checks the configuration and reads the files that it names; it reaches no
-// server. Its errors begin with the configuration key concerned.
+// New checks the configuration and reaches no server. Its errors begin with the configuration key concerned.
 func New(cfg Config, deps Deps) (*Sink, error) {
 	s := &Sink{cfg: cfg, log: deps.Log, now: deps.Now, mask: newMask(cfg), told: make(map[string]bool)}
 	if s.log == nil {
@@ -155,6 +146,11 @@ func New(cfg Config, deps Deps) (*Sink, error) {
 	}
 	if s.target, err = parseTarget(cfg.DataStream, cfg.Index); err != nil {
 		return nil, err
+	}
+	if cfg.Setup {
+		if err := s.target.checkSetup(); err != nil {
+			return nil, err
+		}
 	}
 	return s, nil
 }

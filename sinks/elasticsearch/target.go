@@ -123,6 +123,19 @@ func (t *target) placeholder(name string) (part, error) {
 	return part{layout: strings.NewReplacer("yyyy", "2006", "MM", "01", "dd", "02").Replace(name)}, nil
 }
 
+// checkSetup returns an error if the index template of setup would hold for the indices
+// of others: it decides their fields and policy, and may keep them from being made.
+func (t *target) checkSetup() error {
+	begin, _, _ := strings.Cut(t.text, "{")
+	for _, shared := range []string{"logs-", "metrics-", "traces-", "synthetics-"} {
+		begin = strings.TrimPrefix(begin, shared)
+	}
+	if begin == "" {
+		return fmt.Errorf("%s: the index template that setup installs would hold for others' indices, too (%s): begin with a text of its own, such as aic-, or logs-aic. for a data stream; or install the template yourself and set setup.enabled: false", t.key, t.pattern())
+	}
+	return nil
+}
+
 // pattern returns what matches every name of the target, for an index template.
 func (t *target) pattern() string { return placeholders.ReplaceAllString(t.text, "*") }
 

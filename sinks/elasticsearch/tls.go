@@ -11,48 +11,19 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strings"
 )
 
-// load reads the files. The pin is nil without a fingerprint.
-func (t TLS) load() (*tls.Config, *pin, error) {
-	cfg := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
-	if t.CAFile != "" && t.CAFingerprint != "" {
-		return nil, nil, errors.New("tls.ca_fingerprint: set together with tls.ca_file; remove one of them")
+// parsePin returns nil without a fingerprint.
+func parsePin(fingerprint string) (*pin, error) {
+	if fingerprint == "" {
+		return nil, nil
 	}
-	if t.CAFile != "" {
-		pem, err := os.ReadFile(t.CAFile)
-		if err != nil {
-			return nil, nil, fmt.Errorf("tls.ca_file: %w", err)
-		}
-		cfg.RootCAs = x509.NewCertPool()
-		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, nil, errors.New("tls.ca_file: no certificate in the file; give one in PEM form")
-		}
-	}
-	if (t.CertFile == "") != (t.KeyFile == "") {
-		return nil, nil, errors.New("tls.cert_file: goes together with tls.key_file; give both or none")
-	}
-	if t.CertFile != "" {
-		load := func() (*tls.Certificate, error) {
-			c, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
-			return &c, err
-		}
-		if _, err := load(); err != nil {
-			return nil, nil, fmt.Errorf("tls.cert_file and tls.key_file: %w", err)
-		}
-		// Read for each connection, so that a renewed certificate needs no restart.
-		cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return load() }
-	}
-	if t.CAFingerprint == "" {
-		return cfg, nil, nil
-	}
-	sum, err := hex.DecodeString(strings.ReplaceAll(t.CAFingerprint, ":", ""))
+	sum, err := hex.DecodeString(strings.ReplaceAll(fingerprint, ":", ""))
 	if err != nil || len(sum) != sha256.Size {
-		return nil, nil, errors.New("tls.ca_fingerprint: want the SHA-256 of a certificate, 64 hexadecimal digits")
+		return nil, errors.New("tls.ca_fingerprint: want the SHA-256 of a certificate, 64 hexadecimal digits")
 	}
-	return cfg, &pin{sum: sum}, nil
+	return &pin{sum: sum}, nil
 }
 
 // pin recognises the server by the fingerprint of a certificate that it shows.

@@ -9,12 +9,9 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/hex"
-	"encoding/pem"
 	"math/big"
 	"net"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -82,13 +79,16 @@ func fingerprint(c *x509.Certificate) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func writePEM(t *testing.T, typ string, der []byte) string {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "x.pem")
-	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: typ, Bytes: der}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return file
+func (a *authority) pool() *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AddCert(a.cert)
+	return pool
+}
+
+// client is the part of a Config that is about TLS.
+type client struct {
+	tls         *tls.Config
+	fingerprint string
 }
 
 func TestTLS(t *testing.T) {
@@ -98,29 +98,31 @@ func TestTLS(t *testing.T) {
 	// impostor shows the CA's certificate, which is no secret, behind its own.
 	impostor := other.server([]string{"127.0.0.1"}, later)
 	impostor.Certificate = append(impostor.Certificate, ca.cert.Raw)
-	caFile := writePEM(t, "CERTIFICATE", ca.cert.Raw)
+	trusting := func(serverName string) client {
+		return client{tls: &tls.Config{RootCAs: ca.pool(), ServerName: serverName}}
+	}
 	colons := strings.ToUpper(strings.Trim(regexp.MustCompile(`..`).ReplaceAllString(fingerprint(ca.cert), "$0:"), ":"))
 
 	tests := []struct {
 		name   string
 		server tls.Certificate
-		client TLS
+		client client
 		want   string // "ok" or the kind
 		text   string
 	}{
-		{"CA", good, TLS{CAFile: caFile}, "ok", ""},
-		{"unknown CA", good, TLS{}, "refused", "tls.ca_file"},
-		{"other CA", other.server([]string{"127.0.0.1"}, later), TLS{CAFile: caFile}, "refused", "tls.ca_file"},
-		{"name", ca.server([]string{"es.example.com"}, later), TLS{CAFile: caFile, ServerName: "es.example.com"}, "ok", ""},
-		{"other name", ca.server([]string{"es.example.com"}, later), TLS{CAFile: caFile}, "refused", "tls.server_name"},
-		{"expired", ca.server([]string{"127.0.0.1"}, time.Now().Add(-time.Minute)), TLS{CAFile: caFile}, "refused", "renew"},
-		{"fingerprint of the CA", good, TLS{CAFingerprint: fingerprint(ca.cert)}, "ok", ""},
-		{"fingerprint with colons", good, TLS{CAFingerprint: colons}, "ok", ""},
-		{"fingerprint of the server", good, TLS{CAFingerprint: fingerprint(good.Leaf)}, "ok", ""},
-		{"wrong fingerprint", good, TLS{CAFingerprint: fingerprint(other.cert)}, "refused", "tls.ca_fingerprint"},
-		{"fingerprint and other name", ca.server([]string{"es.example.com"}, later), TLS{CAFingerprint: fingerprint(ca.cert)}, "refused", "tls.server_name"},
-		{"fingerprint and name", ca.server([]string{"es.example.com"}, later), TLS{CAFingerprint: fingerprint(ca.cert), ServerName: "es.example.com"}, "ok", ""},
-		{"impostor", impostor, TLS{CAFingerprint: fingerprint(ca.cert)}, "refused", "tls.ca_file"},
+		{"CA", good, trusting(""), "ok", ""},
+		{"unknown CA", good, client{}, "refused", "tls.ca_file"},
+		{"other CA", other.server([]string{"127.0.0.1"}, later), trusting(""), "refused", "tls.ca_file"},
+		{"name", ca.server([]string{"es.example.com"}, later), trusting("es.example.com"), "ok", ""},
+		{"other name", ca.server([]string{"es.example.com"}, later), trusting(""), "refused", "tls.server_name"},
+		{"expired", ca.server([]string{"127.0.0.1"}, time.Now().Add(-time.Minute)), trusting(""), "refused", "renew"},
+		{"fingerprint of the CA", good, client{fingerprint: fingerprint(ca.cert)}, "ok", ""},
+		{"fingerprint with colons", good, client{fingerprint: colons}, "ok", ""},
+		{"fingerprint of the server", good, client{fingerprint: fingerprint(good.Leaf)}, "ok", ""},
+		{"wrong fingerprint", good, client{fingerprint: fingerprint(other.cert)}, "refused", "tls.ca_fingerprint"},
+		{"fingerprint and other name", ca.server([]string{"es.example.com"}, later), client{fingerprint: fingerprint(ca.cert)}, "refused", "tls.server_name"},
+		{"fingerprint and name", ca.server([]string{"es.example.com"}, later), client{fingerprint: fingerprint(ca.cert), tls: &tls.Config{ServerName: "es.example.com"}}, "ok", ""},
+		{"impostor", impostor, client{fingerprint: fingerprint(ca.cert)}, "refused", "tls.ca_file"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -137,44 +139,37 @@ func TestTLS(t *testing.T) {
 }
 
 // secure gives the rig's fake a TLS server.
-func secure(t *testing.T, server *tls.Config, client TLS) func(*Config, *fake) {
+func secure(t *testing.T, server *tls.Config, client client) func(*Config, *fake) {
 	return func(c *Config, f *fake) {
 		s := httptest.NewUnstartedServer(f)
 		s.TLS = server
 		s.Config.ErrorLog = nil
 		s.StartTLS()
 		t.Cleanup(s.Close)
-		c.URLs, c.TLS, c.Setup = []string{s.URL}, client, false
+		c.URLs, c.TLS, c.CAFingerprint, c.Setup = []string{s.URL}, client.tls, client.fingerprint, false
 	}
 }
 
 func TestClientCertificate(t *testing.T) {
 	ca := newAuthority(t)
 	later := time.Now().Add(time.Hour)
-	clients := x509.NewCertPool()
-	clients.AddCert(ca.cert)
 	server := &tls.Config{
 		Certificates: []tls.Certificate{ca.server([]string{"127.0.0.1"}, later)},
-		ClientAuth:   tls.RequireAndVerifyClientCert, ClientCAs: clients,
+		ClientAuth:   tls.RequireAndVerifyClientCert, ClientCAs: ca.pool(),
 	}
 	own := ca.server([]string{"aictail"}, later)
-	key, err := x509.MarshalPKCS8PrivateKey(own.PrivateKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	with := TLS{CAFile: writePEM(t, "CERTIFICATE", ca.cert.Raw), CertFile: writePEM(t, "CERTIFICATE", own.Leaf.Raw), KeyFile: writePEM(t, "PRIVATE KEY", key)}
-	r := newRig(t, secure(t, server, with)).open()
+	shown := []tls.Certificate{own}
+	r := newRig(t, secure(t, server, client{tls: &tls.Config{RootCAs: ca.pool(), Certificates: shown}})).open()
 	if err := r.sink.Send(t.Context(), newEvents(3)); err != nil {
 		t.Error(err)
 	}
-	pinned := with
-	pinned.CAFile, pinned.CAFingerprint = "", fingerprint(ca.cert)
+	pinned := client{tls: &tls.Config{Certificates: shown}, fingerprint: fingerprint(ca.cert)}
 	r = newRig(t, secure(t, server, pinned)).open()
 	if err := r.sink.Send(t.Context(), newEvents(3)); err != nil {
 		t.Error(err)
 	}
-	r = newRig(t, secure(t, server, TLS{CAFile: with.CAFile})).open()
-	err = r.sink.Send(t.Context(), newEvents(3))
+	r = newRig(t, secure(t, server, client{tls: &tls.Config{RootCAs: ca.pool()}})).open()
+	err := r.sink.Send(t.Context(), newEvents(3))
 	if got := r.said(err); got != "refused" || !strings.Contains(err.Error(), "tls.cert_file") {
 		t.Errorf("without a certificate: %s: %v", got, err)
 	}

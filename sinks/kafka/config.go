@@ -2,12 +2,9 @@ package kafka
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
-	"os"
-	"strings"
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
@@ -50,7 +47,9 @@ type Config struct {
 	// ClientID is DefaultClientID if empty.
 	ClientID string
 	SASL     SASL
-	TLS      TLS
+	// TLS is how connections are encrypted; nil: not at all. Without a ServerName it
+	// is the name that a broker is reached by.
+	TLS *tls.Config
 	// CreateTopics says how to create topics that do not exist.
 	CreateTopics CreateTopics
 	// Timeout bounds each request; 0 is DefaultTimeout.
@@ -66,20 +65,6 @@ type SASL struct {
 	// "SCRAM-SHA-512".
 	Mechanism          string
 	Username, Password string
-}
-
-// TLS is how connections are encrypted. Files are in PEM form.
-type TLS struct {
-	Enabled bool
-	// CAFile has the authorities that the brokers' certificates are checked with;
-	// "" stands for those of the system.
-	CAFile string
-	// CertFile and KeyFile are aictail's own certificate, "" for none. They are
-	// read with each connection, so that they can be renewed.
-	CertFile, KeyFile string
-	// ServerName is the name in the brokers' certificates; "" stands for the name
-	// that a broker is reached by.
-	ServerName string
 }
 
 // CreateTopics says how to create topics; the zero value is not to.
@@ -188,45 +173,4 @@ func (c SASL) mechanism() (sasl.Mechanism, error) {
 		return nil, errors.New("sasl: username or password has a character that SCRAM does not allow")
 	}
 	return m, nil
-}
-
-// load returns nil if there is to be no TLS.
-func (c TLS) load() (*tls.Config, error) {
-	if !c.Enabled {
-		if c != (TLS{}) {
-			return nil, errors.New("tls.enabled: want true, since other keys of tls are set; or remove them")
-		}
-		return nil, nil
-	}
-	cfg := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.ServerName}
-	if c.CAFile != "" {
-		pem, err := os.ReadFile(c.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("tls.ca_file: %w", err)
-		}
-		cfg.RootCAs = x509.NewCertPool()
-		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("tls.ca_file: %s holds no certificate in PEM form", c.CAFile)
-		}
-	}
-	switch {
-	case c.CertFile == "" && c.KeyFile == "":
-		return cfg, nil
-	case c.CertFile == "":
-		return nil, errors.New("tls.cert_file: missing beside key_file")
-	case c.KeyFile == "":
-		return nil, errors.New("tls.key_file: missing beside cert_file")
-	}
-	read := func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("tls.cert_file, tls.key_file: %s", strings.TrimPrefix(err.Error(), "tls: "))
-		}
-		return &pair, nil
-	}
-	if _, err := read(nil); err != nil {
-		return nil, err
-	}
-	cfg.GetClientCertificate = read
-	return cfg, nil
 }

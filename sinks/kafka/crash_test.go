@@ -424,3 +424,42 @@ func TestStateIsChecked(t *testing.T) {
 		}
 	}
 }
+
+// TestQuietTopic: others write to a topic that gets no events of ours for a while. What
+// a restart has to read of it does not grow, also after its leader has moved.
+func TestQuietTopic(t *testing.T) {
+	c := newCluster(t, kfake.NumBrokers(3), kfake.SeedTopics(1, "quiet", "loud"))
+	cfg := testConfig(c)
+	cfg.Topic = "{source}"
+	d := new(stored)
+	s := opened(t, cfg, d)
+	of := func(source string, first int) []aictail.Event {
+		events := newEvents(first, 1)
+		events[0].Source = source
+		return events
+	}
+	must(t, s, of("quiet", 1))
+	must(t, s, of("loud", 2))
+	quiet := s.topics["quiet"]
+	for i, move := range []bool{false, true} {
+		produceOther(t, c, "quiet", 5)
+		if move {
+			if err := c.MoveTopicPartition("quiet", 0, (c.LeaderFor("quiet", 0)+1)%3); err != nil {
+				t.Fatal(err)
+			}
+		}
+		// As if refreshAfter had passed.
+		quiet.partitions[0].checked = time.Time{}
+		quiet.fetched = time.Now().Add(-maxAge - time.Second)
+		must(t, s, of("loud", 3+i))
+		if got, want := quiet.partitions[0].next, int64(1+5*(i+1)); got != want {
+			t.Errorf("a restart would read from offset %d, want %d", got, want)
+		}
+	}
+	d.commit(s)
+	s = crash(t, s, d)
+	must(t, s, of("quiet", 5))
+	if got := records(t, c, "quiet"); len(got) != 2+10 {
+		t.Errorf("the topic has %d records, want 12", len(got))
+	}
+}

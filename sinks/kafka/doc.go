@@ -81,7 +81,8 @@
 //     forgotten.
 //   - Others write to the topic: their records are read and passed over; other
 //     sinks and installations have another origin. The offset of a quiet partition
-//     is moved on every ten minutes, so that there is never much to read.
+//     is moved on every ten minutes, so that there is never much to read, as long as
+//     the sink is sent anything and the topic was written to since the start.
 //
 // # Where an event can repeat
 //

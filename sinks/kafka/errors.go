@@ -174,7 +174,7 @@ func connectionTrouble(err error) (sinks.Kind, string) {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return sinks.Retry, "if this goes on, the broker may want TLS or SASL on this port: check tls.enabled and sasl.mechanism"
 	}
-	return sinks.Retry, ""
+	return sinks.Retry, sinks.Unreached(err, "brokers")
 }
 
 // refused is an error that somebody has to do something about.

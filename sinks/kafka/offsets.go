@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
@@ -51,14 +52,25 @@ func noDebugger(err error) bool {
 }
 
 // refreshIdle moves the offsets of partitions on that nothing was sent to for a
-// while, so that a restart does not read what others have written to them since.
+// while, so that a restart does not read what others have written to them since:
+// also in topics that the batch has no events for.
 func (s *Sink) refreshIdle(ctx context.Context, b *batch) {
 	var idle []*partition
-	for _, t := range b.topics {
+	var moved []*topic // whose leaders may be others now
+	for _, t := range s.topics {
+		before := len(idle)
 		for _, p := range t.partitions {
 			if p.saved && p.doubt == nil && len(p.queue) == 0 && time.Since(p.checked) > refreshAfter && len(idle) < maxRefresh {
 				idle = append(idle, p)
 			}
+		}
+		if len(idle) > before && !slices.Contains(b.topics, t) && (t.stale || time.Since(t.fetched) > maxAge) {
+			moved = append(moved, t)
+		}
+	}
+	if len(moved) > 0 {
+		if err := s.refresh(ctx, moved); err != nil {
+			s.log.Debug("look for the leaders of idle partitions", zap.Error(err))
 		}
 	}
 	s.parallel(idle, func(p *partition) {
@@ -70,6 +82,9 @@ func (s *Sink) refreshIdle(ctx context.Context, b *batch) {
 			s.log.Debug("look at the end of an idle partition", zap.Error(err))
 		}
 	})
+	for _, p := range idle {
+		p.topic.stale = p.topic.stale || p.stale
+	}
 }
 
 // findEnd finds where our records will begin in a partition that nothing was sent

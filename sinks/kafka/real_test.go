@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -186,22 +187,21 @@ func testRealLimits(t *testing.T, b *servers.Broker) {
 func testRealSecure(t *testing.T, b *servers.Broker) {
 	secure := b.Secure(t)
 	b.CreateTopic(t, "secure", 1)
-	certificates := TLS{
-		Enabled: true, CAFile: secure.Certificates.CA, CertFile: secure.Certificates.ClientCert, KeyFile: secure.Certificates.ClientKey,
-	}
-	ca := TLS{Enabled: true, CAFile: secure.Certificates.CA}
+	files := secure.Certificates
+	ca, otherName := trusting(t, files.CA), trusting(t, files.CA)
+	otherName.ServerName = "other.example.com"
 	n := 0
 	for _, c := range []struct {
 		name string
 		addr string
-		tls  TLS
+		tls  *tls.Config
 		sasl SASL
 		says string // of the refusal; "" for success
 	}{
 		{name: "TLS", addr: secure.TLS, tls: ca},
-		{name: "own certificate", addr: secure.TLS, tls: certificates},
-		{name: "unknown authority", addr: secure.TLS, tls: TLS{Enabled: true}, says: "tls.ca_file"},
-		{name: "wrong name", addr: secure.TLS, tls: TLS{Enabled: true, CAFile: ca.CAFile, ServerName: "other.example.com"}, says: "tls.server_name"},
+		{name: "own certificate", addr: secure.TLS, tls: trusting(t, files.CA, files.ClientCert, files.ClientKey)},
+		{name: "unknown authority", addr: secure.TLS, tls: &tls.Config{}, says: "tls.ca_file"},
+		{name: "wrong name", addr: secure.TLS, tls: otherName, says: "tls.server_name"},
 		{name: "no TLS where it is wanted", addr: secure.TLS, says: "tls.enabled"},
 		{name: "PLAIN", addr: secure.SASL, sasl: SASL{"PLAIN", "alice", "a-secret"}},
 		{name: "SCRAM-SHA-256", addr: secure.SASL, sasl: SASL{"SCRAM-SHA-256", "alice", "a-secret"}},

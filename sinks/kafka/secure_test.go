@@ -58,6 +58,26 @@ func certificate(t *testing.T) (certFile, keyFile string, pair tls.Certificate) 
 	return certFile, keyFile, pair
 }
 
+// trusting returns a configuration that trusts the authorities of a file, and shows the
+// certificate of two others if there are any.
+func trusting(t *testing.T, caFile string, own ...string) *tls.Config {
+	t.Helper()
+	ca, err := os.ReadFile(caFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := &tls.Config{RootCAs: x509.NewCertPool()}
+	cfg.RootCAs.AppendCertsFromPEM(ca)
+	if len(own) == 2 {
+		pair, err := tls.LoadX509KeyPair(own[0], own[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.Certificates = []tls.Certificate{pair}
+	}
+	return cfg
+}
+
 func TestSecure(t *testing.T) {
 	certFile, keyFile, pair := certificate(t)
 	pool := x509.NewCertPool()
@@ -68,19 +88,20 @@ func TestSecure(t *testing.T) {
 	login := newCluster(t, kfake.SeedTopics(1, "events"), kfake.EnableSASL(), kfake.TLS(&tls.Config{Certificates: []tls.Certificate{pair}}),
 		kfake.Superuser("PLAIN", "alice", "secret"), kfake.Superuser("SCRAM-SHA-256", "alice", "secret"), kfake.Superuser("SCRAM-SHA-512", "alice", "secret"))
 	open := newCluster(t, kfake.SeedTopics(1, "events"))
-	ca := TLS{Enabled: true, CAFile: certFile}
+	ca, otherName := trusting(t, certFile), trusting(t, certFile)
+	otherName.ServerName = "other"
 	for _, c := range []struct {
 		name    string
 		cluster *kfake.Cluster
-		tls     TLS
+		tls     *tls.Config
 		sasl    SASL
 		says    string // of the refusal; "" for success
 	}{
-		{"own certificate", asks, TLS{Enabled: true, CAFile: certFile, CertFile: certFile, KeyFile: keyFile}, SASL{}, ""},
+		{"own certificate", asks, trusting(t, certFile, certFile, keyFile), SASL{}, ""},
 		{"no certificate", asks, ca, SASL{}, "tls.cert_file"},
-		{"unknown authority", login, TLS{Enabled: true}, SASL{}, "tls.ca_file"},
-		{"wrong name", login, TLS{Enabled: true, CAFile: certFile, ServerName: "other"}, SASL{}, "tls.server_name"},
-		{"no TLS where it is wanted", login, TLS{}, SASL{}, "tls.enabled"},
+		{"unknown authority", login, &tls.Config{}, SASL{}, "tls.ca_file"},
+		{"wrong name", login, otherName, SASL{}, "tls.server_name"},
+		{"no TLS where it is wanted", login, nil, SASL{}, "tls.enabled"},
 		{"TLS where there is none", open, ca, SASL{}, "tls.enabled"},
 		{"PLAIN", login, ca, SASL{"PLAIN", "alice", "secret"}, ""},
 		{"SCRAM-SHA-256", login, ca, SASL{"SCRAM-SHA-256", "alice", "secret"}, ""},
@@ -139,6 +160,20 @@ func TestNotKafka(t *testing.T) {
 	}
 }
 
+// TestNobodyListens: what the operator reads while the brokers are down says what to do.
+func TestNobodyListens(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close()
+	s := newSink(t, Config{Brokers: []string{l.Addr().String()}, Topic: "events"})
+	err = s.Open(t.Context(), new(stored).saved())
+	if sinks.KindOf(err) != sinks.Retry || !strings.Contains(err.Error(), "start the server, or check brokers") {
+		t.Errorf("Open: %v, want a remedy", err)
+	}
+}
+
 // TestRights takes one right of three away.
 func TestRights(t *testing.T) {
 	right := func(operation kmsg.ACLOperation) kfake.ACL {
@@ -172,31 +207,24 @@ func TestRights(t *testing.T) {
 }
 
 func TestConfigIsChecked(t *testing.T) {
-	certFile, keyFile, _ := certificate(t)
 	good := func() Config { return Config{Brokers: []string{"k1:9092"}, Topic: "events"} }
 	for says, spoil := range map[string]func(*Config){
-		"brokers: missing":                func(c *Config) { c.Brokers = nil },
-		"brokers[0]: want host:port":      func(c *Config) { c.Brokers = []string{"k1"} },
-		"topic: unknown placeholder":      func(c *Config) { c.Topic = "{date}" },
-		"key: want a JSON pointer":        func(c *Config) { c.Key = "x" },
-		"acks: only all is possible":      func(c *Config) { c.Acks = "1" },
-		"format: unknown format":          func(c *Config) { c.Format = "ecs" },
-		"compression: unknown":            func(c *Config) { c.Compression = "zip" },
-		"timeout: want at least":          func(c *Config) { c.Timeout = 1 },
-		"max_message_bytes: want":         func(c *Config) { c.MaxMessageBytes = 1 },
-		"create_topics.partitions":        func(c *Config) { c.CreateTopics.Replication = 1 },
-		"create_topics.replication":       func(c *Config) { c.CreateTopics.Partitions = 1 },
-		"create_topics: want":             func(c *Config) { c.CreateTopics.Partitions = -1 },
-		"sasl.mechanism: missing":         func(c *Config) { c.SASL.Username = "u" },
-		"sasl: username and password":     func(c *Config) { c.SASL.Mechanism = "PLAIN" },
-		"sasl.mechanism: want none":       func(c *Config) { c.SASL = SASL{"GSSAPI", "u", "p"} },
-		"sasl: username or password has":  func(c *Config) { c.SASL = SASL{"SCRAM-SHA-256", "\u0000", "p"} },
-		"tls.enabled: want true":          func(c *Config) { c.TLS.CAFile = "x" },
-		"tls.ca_file: open":               func(c *Config) { c.TLS = TLS{Enabled: true, CAFile: "testdata/none"} },
-		"holds no certificate":            func(c *Config) { c.TLS = TLS{Enabled: true, CAFile: keyFile} },
-		"tls.cert_file: missing":          func(c *Config) { c.TLS = TLS{Enabled: true, KeyFile: keyFile} },
-		"tls.key_file: missing":           func(c *Config) { c.TLS = TLS{Enabled: true, CertFile: certFile} },
-		"tls.cert_file, tls.key_file: op": func(c *Config) { c.TLS = TLS{Enabled: true, CertFile: certFile, KeyFile: "testdata/none"} },
+		"brokers: missing":               func(c *Config) { c.Brokers = nil },
+		"brokers[0]: want host:port":     func(c *Config) { c.Brokers = []string{"k1"} },
+		"topic: unknown placeholder":     func(c *Config) { c.Topic = "{date}" },
+		"key: want a JSON pointer":       func(c *Config) { c.Key = "x" },
+		"acks: only all is possible":     func(c *Config) { c.Acks = "1" },
+		"format: unknown format":         func(c *Config) { c.Format = "ecs" },
+		"compression: unknown":           func(c *Config) { c.Compression = "zip" },
+		"timeout: want at least":         func(c *Config) { c.Timeout = 1 },
+		"max_message_bytes: want":        func(c *Config) { c.MaxMessageBytes = 1 },
+		"create_topics.partitions":       func(c *Config) { c.CreateTopics.Replication = 1 },
+		"create_topics.replication":      func(c *Config) { c.CreateTopics.Partitions = 1 },
+		"create_topics: want":            func(c *Config) { c.CreateTopics.Partitions = -1 },
+		"sasl.mechanism: missing":        func(c *Config) { c.SASL.Username = "u" },
+		"sasl: username and password":    func(c *Config) { c.SASL.Mechanism = "PLAIN" },
+		"sasl.mechanism: want none":      func(c *Config) { c.SASL = SASL{"GSSAPI", "u", "p"} },
+		"sasl: username or password has": func(c *Config) { c.SASL = SASL{"SCRAM-SHA-256", "\u0000", "p"} },
 	} {
 		cfg := good()
 		spoil(&cfg)

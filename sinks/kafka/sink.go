@@ -53,8 +53,8 @@ type Sink struct {
 	batch  batch
 }
 
-// New checks the configuration. It reads the files of the TLS settings and
-// reaches nobody. Its errors begin with the configuration key concerned.
+// New checks the configuration and reaches nobody. Its errors begin with the
+// configuration key concerned.
 func New(cfg Config, deps Deps) (*Sink, error) {
 	s := &Sink{cfg: cfg, log: deps.Log}
 	if s.log == nil {
@@ -69,10 +69,8 @@ func New(cfg Config, deps Deps) (*Sink, error) {
 	}
 	s.routing = cfg.Topic + " " + cfg.Key
 	t := newTransport(s.cfg.ClientID, min(maxDial, s.cfg.Timeout))
+	t.tls = cfg.TLS
 	var err error
-	if t.tls, err = cfg.TLS.load(); err != nil {
-		return nil, err
-	}
 	if t.sasl, err = cfg.SASL.mechanism(); err != nil {
 		return nil, err
 	}

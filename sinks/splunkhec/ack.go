@@ -141,9 +141,27 @@ func (t *transfer) queryOne(ctx context.Context, e *endpoint) (map[string]bool, 
 // all the same, which is noted already.
 func (t *transfer) giveUp(out outcome) {
 	for _, r := range t.waiting {
-		for i := r.events.from; i < r.events.to; i++ {
-			t.failed = append(t.failed, sinks.Failure{Index: i, Kind: out.kind, Err: out.err})
-		}
+		t.fail(r, out)
 	}
 	t.waiting = nil
+}
+
+func (t *transfer) fail(r receipt, out outcome) {
+	for i := r.events.from; i < r.events.to; i++ {
+		t.failed = append(t.failed, sinks.Failure{Index: i, Kind: out.kind, Err: out.err})
+	}
+}
+
+// void gives up the requests whose ids cannot be asked for any more: the ids of a
+// channel only grow, so with one that does not another indexer answers, or one that
+// was restarted, and what it says of older ids is about other requests.
+func (t *transfer) void(address *endpoint, id uint64) {
+	t.waiting = slices.DeleteFunc(t.waiting, func(r receipt) bool {
+		if r.address != address || r.id < id {
+			return false
+		}
+		t.fail(r, outcome{kind: sinks.Retry, err: errors.New(
+			"the ids of acknowledgements begin anew, sent again: the indexer was restarted, or the load balancer has no sticky sessions")})
+		return true
+	})
 }

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"aictail"
 	"aictail/sinks"
 	"aictail/sinks/splunkhec/hectest"
 )
@@ -225,4 +226,40 @@ func TestAcknowledgementMismatch(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	}
+}
+
+// TestAckIDsBeginAnew: another indexer, or one that was restarted, counts the ids of a
+// channel from 0 again. That it knows an id says nothing of the request that had the same
+// id before: its events are sent again.
+func TestAckIDsBeginAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, server := openSimulated(t, hectest.Options{})
+		// The first request is taken by an indexer that nobody hears of again.
+		server.Inject(hectest.Fault{Service: hectest.Collect, Status: 200, Body: `{"text":"Success","code":0,"ackId":0}`})
+		events := newEvents(1, 20)
+		began := time.Now()
+		err := s.Send(t.Context(), events)
+		e, ok := errors.AsType[*sinks.Error](err)
+		if !ok || e.Kind != sinks.Retry || len(e.Failed) == 0 || e.Failed[0].Index != 0 || !strings.Contains(err.Error(), "sticky sessions") {
+			t.Fatalf("Send: %v, want the events of the first request to be sent again", err)
+		}
+		if took := time.Since(began); took > time.Minute {
+			t.Errorf("Send took %s to give up what will never be acknowledged", took)
+		}
+		var again []aictail.Event
+		for _, f := range e.Failed {
+			again = append(again, events[f.Index])
+		}
+		if err := s.Send(t.Context(), again); err != nil {
+			t.Fatal(err)
+		}
+		got := numbers(server)
+		slices.Sort(got)
+		if !slices.Equal(got, seq(1, 21)) {
+			t.Errorf("Splunk has %v", got)
+		}
+		if n := repeats(t, s); n != len(again) {
+			t.Errorf("%v possible duplicates are counted, want %d", n, len(again))
+		}
+	})
 }

@@ -19,6 +19,10 @@ const (
 	restMin = time.Second
 	restMax = time.Minute
 
+	// quietFor keeps an address that fails and recovers every few seconds from filling
+	// the log: after a failure was logged, others within this time are only counted.
+	quietFor = time.Minute
+
 	// A load balancer keeps a client at one indexer with one cookie or two.
 	maxCookies      = 16
 	maxCookieLength = 4096
@@ -39,6 +43,11 @@ type endpoint struct {
 	// failures in a row, and until when it is left alone if there are others.
 	failures int
 	rests    time.Time
+	// logged is when a failure was logged the last time, short how many were not since.
+	logged time.Time
+	short  int
+	// told: the failure at hand was logged, so its end is too.
+	told bool
 }
 
 // newEndpoint accepts an absolute http or https URL, with a path if a proxy wants
@@ -90,20 +99,36 @@ func (s *Sink) candidates(now time.Time) []*endpoint {
 // events, or the size of the request, says that it works.
 func (s *Sink) learn(e *endpoint, out outcome) {
 	if out.ok || out.single {
-		if e.ill && len(s.endpoints) > 1 {
+		if e.told {
 			s.log.Info("Splunk address is used again", zap.String("url", e.event))
 		}
-		e.ill, e.failures, e.rests = false, 0, time.Time{}
+		e.ill, e.told, e.failures, e.rests = false, false, 0, time.Time{}
 		return
 	}
 	rest := min(restMin<<min(e.failures, 10), restMax)
 	e.failures++
 	e.rests = time.Now().Add(max(rest, out.after))
-	if !e.ill && len(s.endpoints) > 1 {
-		s.log.Warn("Splunk address fails; the others are used meanwhile",
-			zap.String("url", e.event), zap.Stringer("kind", out.kind), zap.Error(out.err))
+	if !e.told && len(s.endpoints) > 1 {
+		s.logFailure(e, out)
 	}
 	e.ill = true
+}
+
+// logFailure logs a failure that is not one of many, and counts the others.
+func (s *Sink) logFailure(e *endpoint, out outcome) {
+	// One that lasts is logged at a later attempt.
+	if now := time.Now(); now.Sub(e.logged) >= quietFor {
+		fields := []zap.Field{zap.String("url", e.event), zap.Stringer("kind", out.kind), zap.Error(out.err)}
+		if e.short > 0 {
+			fields = append(fields, zap.Int("short_failures_before", e.short))
+		}
+		s.log.Warn("Splunk address fails; the others are used meanwhile", fields...)
+		e.logged, e.short, e.told = now, 0, true
+		return
+	}
+	if !e.ill {
+		e.short++
+	}
 }
 
 // probe asks whether HEC is well at the address and takes the token, without

@@ -4,15 +4,15 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -91,6 +91,38 @@ func TestRefusedByOne(t *testing.T) {
 	if len(bad.Events()) == 0 || logs.FilterMessageSnippet("used again").Len() != 1 {
 		t.Errorf("the mended address is not used: %v", logs.All())
 	}
+}
+
+// TestFlapping: an address that fails and recovers every other second does not fill the
+// log.
+func TestFlapping(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		core, logs := observer.New(zap.InfoLevel)
+		s, err := New(Config{URLs: []string{"https://a", "https://b"}, Token: "token"}, Deps{Log: zap.New(core)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		const minutes = 10
+		for range minutes * 30 {
+			s.learn(s.endpoints[0], outcome{kind: sinks.Retry, err: errors.New("busy")})
+			time.Sleep(time.Second)
+			s.learn(s.endpoints[0], outcome{ok: true})
+			time.Sleep(time.Second)
+		}
+		failed, again := logs.FilterMessageSnippet("address fails"), logs.FilterMessageSnippet("used again")
+		if failed.Len() != minutes || again.Len() != minutes {
+			t.Errorf("%d failures and %d recoveries are logged in %d minutes", failed.Len(), again.Len(), minutes)
+		}
+		if n := failed.All()[1].ContextMap()["short_failures_before"]; n != int64(29) {
+			t.Errorf("%v failures are counted instead, want 29", n)
+		}
+		// Later it is logged at once.
+		time.Sleep(time.Hour)
+		s.learn(s.endpoints[0], outcome{kind: sinks.Refused, err: errors.New("no")})
+		if n := logs.FilterMessageSnippet("address fails").Len(); n != minutes+1 {
+			t.Errorf("%d failures are logged", n)
+		}
+	})
 }
 
 func TestOpenRefused(t *testing.T) {
@@ -210,8 +242,8 @@ func TestCookies(t *testing.T) {
 	}
 }
 
-// certificate writes a self-signed certificate and its key, and returns it.
-func certificate(t *testing.T, dir string) *x509.Certificate {
+// certificate makes a self-signed certificate of a client.
+func certificate(t *testing.T) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -224,49 +256,39 @@ func certificate(t *testing.T, dir string) *x509.Certificate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
+	leaf, err := x509.ParseCertificate(der)
 	if err != nil {
 		t.Fatal(err)
 	}
-	writePEM(t, filepath.Join(dir, "cert.pem"), "CERTIFICATE", der)
-	writePEM(t, filepath.Join(dir, "key.pem"), "PRIVATE KEY", pkcs8)
-	c, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
 }
 
-func writePEM(t *testing.T, path, kind string, der []byte) {
-	t.Helper()
-	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
-		t.Fatal(err)
-	}
+func poolOf(c *x509.Certificate) *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AddCert(c)
+	return pool
 }
 
 func TestTLS(t *testing.T) {
-	dir := t.TempDir()
-	pool := x509.NewCertPool()
-	pool.AddCert(certificate(t, dir))
-	open, closed := newServer(t, hectest.Options{TLS: true}), newServer(t, hectest.Options{TLS: true, ClientCAs: pool})
+	own := certificate(t)
+	open, closed := newServer(t, hectest.Options{TLS: true}), newServer(t, hectest.Options{TLS: true, ClientCAs: poolOf(own.Leaf)})
 	plain := newServer(t, hectest.Options{})
-	ca, cert, key := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	writePEM(t, ca, "CERTIFICATE", open.Certificate().Raw)
+	ca := poolOf(open.Certificate())
 	tests := []struct {
 		name string
 		url  string
-		tls  TLS
+		tls  *tls.Config
 		kind sinks.Kind
 		want string // in the error; "" for none
 	}{
-		{"trusted", open.URL(), TLS{CAFile: ca}, 0, ""},
-		{"by name", open.URL(), TLS{CAFile: ca, ServerName: "example.com"}, 0, ""},
-		{"unknown authority", open.URL(), TLS{}, sinks.Refused, "tls.ca_file"},
-		{"another authority", open.URL(), TLS{CAFile: cert}, sinks.Refused, "tls.ca_file"},
-		{"another name", open.URL(), TLS{CAFile: ca, ServerName: "splunk.test"}, sinks.Refused, "tls.server_name"},
-		{"with a certificate", closed.URL(), TLS{CAFile: ca, CertFile: cert, KeyFile: key}, 0, ""},
-		{"without one", closed.URL(), TLS{CAFile: ca}, sinks.Refused, "tls.cert_file"},
-		{"no TLS there", strings.Replace(plain.URL(), "http:", "https:", 1), TLS{}, sinks.Refused, "no TLS at this address"},
+		{"trusted", open.URL(), &tls.Config{RootCAs: ca}, 0, ""},
+		{"by name", open.URL(), &tls.Config{RootCAs: ca, ServerName: "example.com"}, 0, ""},
+		{"unknown authority", open.URL(), nil, sinks.Refused, "tls.ca_file"},
+		{"another authority", open.URL(), &tls.Config{RootCAs: poolOf(own.Leaf)}, sinks.Refused, "tls.ca_file"},
+		{"another name", open.URL(), &tls.Config{RootCAs: ca, ServerName: "splunk.test"}, sinks.Refused, "tls.server_name"},
+		{"with a certificate", closed.URL(), &tls.Config{RootCAs: ca, Certificates: []tls.Certificate{own}}, 0, ""},
+		{"without one", closed.URL(), &tls.Config{RootCAs: ca}, sinks.Refused, "tls.cert_file"},
+		{"no TLS there", strings.Replace(plain.URL(), "http:", "https:", 1), nil, sinks.Refused, "no TLS at this address"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -286,6 +308,21 @@ func TestTLS(t *testing.T) {
 				t.Errorf("got %v: %v", sinks.KindOf(err), err)
 			}
 		})
+	}
+}
+
+// TestNobodyListens: what the operator reads while Splunk is down says what to do.
+func TestNobodyListens(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close()
+	s := newSink(t, Config{URLs: []string{"http://" + l.Addr().String()}, Token: "token"})
+	defer s.Close()
+	err = s.Open(t.Context(), sinks.Saved{Save: func([]byte) error { return nil }})
+	if sinks.KindOf(err) != sinks.Retry || !strings.Contains(err.Error(), "start the server, or check url") {
+		t.Errorf("Open: %v, want a remedy", err)
 	}
 }
 

@@ -44,7 +44,7 @@ func (s *Sink) exchange(ctx context.Context, e *endpoint, r request) (answer, ou
 		out := broken(err)
 		out.doubtful = out.doubtful && r.body != nil && r.body.maybeSent()
 		if timed.Err() != nil && ctx.Err() == nil {
-			out.err = fmt.Errorf("no answer within %s (timeout)", s.cfg.Timeout)
+			out.err = fmt.Errorf("no answer within %s (timeout): look at the queues of the indexers and at what is on the way to them", s.cfg.Timeout)
 		}
 		out.err = fmt.Errorf("%s %s: %w", r.method, r.url, out.err)
 		return answer{}, out
@@ -99,6 +99,10 @@ func broken(err error) outcome {
 	case errors.As(err, &op) && op.Op == "remote error" && strings.Contains(err.Error(), "certificate"):
 		out.kind = sinks.Refused
 		out.err = fmt.Errorf("%w: the server refuses our certificate or wants one: check tls.cert_file and tls.key_file", err)
+	default:
+		if remedy := sinks.Unreached(err, "url"); remedy != "" {
+			out.err = fmt.Errorf("%w: %s", err, remedy)
+		}
 	}
 	return out
 }

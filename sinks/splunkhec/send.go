@@ -103,6 +103,7 @@ func (t *transfer) step(ctx context.Context) {
 	switch {
 	case out.ok && t.cfg.Acknowledge:
 		t.doubt.add(sent) // until it is acknowledged
+		t.void(t.addresses[0], *out.ack)
 		t.waiting = append(t.waiting, receipt{address: t.addresses[0], id: *out.ack, events: sp})
 		t.advance(sp)
 	case out.ok:

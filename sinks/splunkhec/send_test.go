@@ -303,7 +303,7 @@ func TestUnknownOutcome(t *testing.T) {
 			if e.Kind != sinks.Retry || e.Failed != nil {
 				t.Errorf("got %+v", e)
 			}
-			if tt.fault.Delay > 0 && !strings.Contains(e.Error(), "no answer within 50ms (timeout)") {
+			if tt.fault.Delay > 0 && !strings.Contains(e.Error(), "no answer within 50ms (timeout): look at") {
 				t.Errorf("got %v", e)
 			}
 			if got := repeats(t, s); got != 0 {

@@ -28,6 +28,7 @@ package splunkhec
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -73,7 +74,8 @@ type Config struct {
 	Host, Source, Sourcetype, Index string
 	// Format is what Splunk gets as the event: "raw", also if empty, is its Raw.
 	Format string
-	TLS    TLS
+	// TLS says whom to trust and who we are; nil trusts the system's authorities.
+	TLS *tls.Config
 	// Timeout bounds one request with its answer; 0: a minute.
 	Timeout time.Duration
 	// MaxBody is the size in bytes, before compression, that a request of several
@@ -136,15 +138,14 @@ type Sink struct {
 	firstPoll, slowestPoll time.Duration
 }
 
-// New checks the configuration and reads the files that TLS names; it connects to
-// nothing. Its errors begin with the configuration key concerned.
+// New checks the configuration; it connects to nothing. Its errors begin with the configuration key concerned.
 func New(cfg Config, deps Deps) (*Sink, error) {
 	if err := complete(&cfg); err != nil {
 		return nil, err
 	}
 	s := &Sink{
 		cfg: cfg, log: deps.Log, limit: cfg.MaxBody, packed: new(bytes.Buffer),
-		firstPoll: firstPoll, slowestPoll: slowestPoll,
+		transport: newTransport(cfg.TLS), firstPoll: firstPoll, slowestPoll: slowestPoll,
 	}
 	token := "Splunk " + string(cfg.Token)
 	s.cfg.Token = ""
@@ -162,9 +163,6 @@ func New(cfg Config, deps Deps) (*Sink, error) {
 			return nil, err
 		}
 		s.endpoints = append(s.endpoints, e)
-	}
-	if s.transport, err = newTransport(cfg.TLS); err != nil {
-		return nil, err
 	}
 	if cfg.Compression == "gzip" {
 		// The fastest level: logs shrink to a tenth with it, and the better ones

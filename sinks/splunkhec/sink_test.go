@@ -257,11 +257,6 @@ func TestNew(t *testing.T) {
 		{"timeout", func(c *Config) { c.Timeout = -1 }, "timeout: "},
 		{"ack timeout", func(c *Config) { c.AckTimeout = -1 }, "ack_timeout: "},
 		{"body", func(c *Config) { c.MaxBody = -1 }, "max_body: "},
-		{"ca", func(c *Config) { c.TLS.CAFile = "none.pem" }, "tls.ca_file: "},
-		{"not a ca", func(c *Config) { c.TLS.CAFile = "sink.go" }, "tls.ca_file: sink.go holds no certificate"},
-		{"cert without key", func(c *Config) { c.TLS.CertFile = "x" }, "tls.key_file: missing"},
-		{"key without cert", func(c *Config) { c.TLS.KeyFile = "x" }, "tls.cert_file: missing"},
-		{"not a cert", func(c *Config) { c.TLS.CertFile, c.TLS.KeyFile = "sink.go", "sink.go" }, "tls.cert_file: "},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

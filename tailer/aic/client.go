@@ -8,6 +8,7 @@
 package aic
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -36,8 +37,9 @@ type Config struct {
 	// the body, including the time the caller takes between chunks of a page.
 	// 0 means 60 s, the server's own limit.
 	Timeout time.Duration
-	// TLS is for the client's own transport.
-	TLS TLS
+	// TLS is for the client's own transport, for a tenant behind a proxy with
+	// certificates of its own; nil trusts the system's authorities.
+	TLS *tls.Config `json:"-" yaml:"-"`
 	// Transport sends the requests. nil means one of the client's own: HTTP/2
 	// where offered, proxies from the environment, TLS 1.2 at least.
 	Transport http.RoundTripper
@@ -96,11 +98,7 @@ func New(cfg Config) (*Client, error) {
 		userAgent: cfg.UserAgent,
 	}
 	if c.transport == nil {
-		own := newTransport()
-		if own.TLSClientConfig, err = cfg.TLS.Config(); err != nil {
-			return nil, err
-		}
-		c.transport = own
+		c.transport = newTransport(cfg.TLS)
 	}
 	if c.timeout == 0 {
 		c.timeout = defaultTimeout

@@ -460,7 +460,7 @@ func TestOverTheWire(t *testing.T) {
 		server := httptest.NewUnstartedServer(handler)
 		server.EnableHTTP2 = h2
 		server.StartTLS()
-		own := newTransport()
+		own := newTransport(nil)
 		own.TLSClientConfig.RootCAs = server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
 		c, err := New(Config{URL: server.URL, Key: testKey, Secret: testSecret, Transport: own})
 		if err != nil {
@@ -530,7 +530,7 @@ func TestConnectionIsReused(t *testing.T) {
 
 func TestProxyPasswordIsNotShown(t *testing.T) {
 	c := newClient(t, nil)
-	own := newTransport()
+	own := newTransport(nil)
 	own.Proxy = quietly(func(*http.Request) (*url.URL, error) {
 		return nil, errors.New("invalid proxy address http://me:passw0rd@proxy")
 	})

@@ -3,6 +3,7 @@ package aic
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -23,14 +24,17 @@ const (
 	maxErrorBody = 64 << 10
 )
 
-func newTransport() *http.Transport {
+func newTransport(encryption *tls.Config) *http.Transport {
+	if encryption == nil {
+		encryption = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
 	return &http.Transport{
 		Proxy: quietly(http.ProxyFromEnvironment),
 		DialContext: (&net.Dialer{
 			Timeout:   10 * time.Second, // far below the request's, so that a dead address is told apart
 			KeepAlive: 30 * time.Second,
 		}).DialContext,
-		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12}, // New has that of Config.TLS
+		TLSClientConfig:     encryption.Clone(), // HTTP/2 adds to it
 		TLSHandshakeTimeout: 10 * time.Second,
 		ForceAttemptHTTP2:   true,
 		// A connection that a firewall dropped silently would cost every request
@@ -137,4 +141,17 @@ func portOf(u *url.URL) string {
 func discard(body io.ReadCloser) {
 	_, _ = io.CopyN(io.Discard, body, maxErrorBody)
 	_ = body.Close()
+}
+
+// withHint adds to an error of the connection what to do about it.
+func withHint(err error) error {
+	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
+	_, otherName := errors.AsType[x509.HostnameError](err)
+	switch {
+	case unknown:
+		return fmt.Errorf("%w; if a proxy with certificates of its own is between here and the tenant, give its authority as tls.ca_file", err)
+	case otherName:
+		return fmt.Errorf("%w; check the tenant's url, or give the name in the certificate as tls.server_name", err)
+	}
+	return err
 }

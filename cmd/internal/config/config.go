@@ -2,7 +2,7 @@
 // defaults, reading the file, the environment and the secret files, and checking
 // all of it before anything else starts. It reports every problem at once, each
 // with its key path. It does not open, create or reach anything that the
-// configuration names, the files with keys, secrets and loggers excepted, and it does
+// configuration names, the files with keys, secrets, certificates and loggers excepted, and it does
 // not know the packages that are configured, but for the language of queries
 // (filter/query): cmd/internal/service hands them what they need.
 //
@@ -54,6 +54,9 @@ type Config struct {
 	// Warnings are valid settings that are probably not what was meant. They
 	// have no key; the daemon logs them.
 	Warnings []Problem
+	// Authorities has, by the key of each ca_file, the SHA-256 of what the file holds:
+	// Diff tells by it that the daemon has to read the file anew.
+	Authorities map[string]string
 }
 
 // Log is about the daemon's own log, which goes to stderr.

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -12,6 +13,11 @@ import (
 func Diff(older, newer *Config) []string {
 	var d differ
 	d.group("", reflect.ValueOf(older).Elem(), reflect.ValueOf(newer).Elem())
+	for _, key := range slices.Sorted(maps.Keys(newer.Authorities)) {
+		if was, ok := older.Authorities[key]; ok && was != newer.Authorities[key] {
+			d.add(key, "the file has changed")
+		}
+	}
 	return d
 }
 

@@ -1,10 +1,10 @@
 package config
 
 import (
+	"crypto/tls"
 	"encoding/base64"
 	"math"
 	"net/url"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -69,6 +69,13 @@ type ElasticsearchTLS struct {
 	ServerName string `config:"server_name"`
 }
 
+// Config returns how to make connections, but for CAFingerprint; see ClientTLS.Config.
+func (t ElasticsearchTLS) Config() (*tls.Config, error) { return t.client().Config() }
+
+func (t ElasticsearchTLS) client() ClientTLS {
+	return ClientTLS{CAFile: t.CAFile, CertFile: t.CertFile, KeyFile: t.KeyFile, ServerName: t.ServerName}
+}
+
 // ElasticsearchSetup is about the index template and the lifecycle policy.
 type ElasticsearchSetup struct {
 	// Enabled installs them if they are not there; they are never changed.
@@ -97,11 +104,8 @@ func (e *ElasticsearchSink) readSecrets(path, folder string, c *collector) {
 	f.read("api_key", &e.APIKey, c)
 	f = secretFile{key: below(path, "password_file"), path: e.PasswordFile, folder: folder, phrase: true}
 	f.read("password", &e.Password, c)
-	for _, file := range []*string{&e.TLS.CAFile, &e.TLS.CertFile, &e.TLS.KeyFile} {
-		if *file != "" && !filepath.IsAbs(*file) {
-			*file = filepath.Join(folder, *file)
-		}
-	}
+	resolve(secretFile{key: below(path, "tls"), folder: folder}, c,
+		map[string]*string{"ca_file": &e.TLS.CAFile, "cert_file": &e.TLS.CertFile, "key_file": &e.TLS.KeyFile})
 }
 
 // minSearchBody is where a size is more likely a forgotten unit than meant.
@@ -186,9 +190,7 @@ func (v *validator) elasticsearchTLS(path string, t ElasticsearchTLS) {
 	if t.CAFingerprint != "" && !regexp.MustCompile(`^[0-9A-Fa-f]{64}$`).MatchString(strings.ReplaceAll(t.CAFingerprint, ":", "")) {
 		v.add(below(path, "ca_fingerprint"), "want the SHA-256 of a certificate, 64 hexadecimal digits")
 	}
-	if (t.CertFile == "") != (t.KeyFile == "") {
-		v.add(below(path, "cert_file"), "goes together with key_file: give both or none")
-	}
+	v.clientTLS(path, t.client())
 }
 
 // elasticsearchTarget checks the name of the index or data stream.
@@ -216,5 +218,14 @@ func (v *validator) elasticsearchTarget(path string, e *ElasticsearchSink) {
 	}
 	if strings.ContainsAny(name[:1], "-_.") {
 		v.add(key, "must begin with a letter or digit")
+	}
+	// What the index template would hold for: everybody's indices, or those of a type
+	// that the server itself and others write.
+	begin, _, _ := strings.Cut(name, "{")
+	for _, shared := range []string{"logs-", "metrics-", "traces-", "synthetics-"} {
+		begin = strings.TrimPrefix(begin, shared)
+	}
+	if e.Setup.Enabled && begin == "" {
+		v.add(key, "the index template that setup installs would hold for others' indices, too: begin with a text of its own, such as aic-, or logs-aic. for a data stream; or install the template yourself and set setup.enabled: false")
 	}
 }

@@ -23,7 +23,7 @@ sinks:
     type: elasticsearch
     urls: [https://es-1:9200, 'https://proxy.example.com/es/']
     api_key_file: key
-    tls: {ca_file: ca.pem, cert_file: sub/cert.pem, key_file: /etc/key.pem, server_name: es}
+    tls: {ca_file: ca.pem, cert_file: sub/cert.pem, key_file: ELSEWHERE/key.pem, server_name: es}
     data_stream: logs-aic.{source}-{tenant}
     pipeline: geo
     format: raw
@@ -36,9 +36,10 @@ sinks:
     username: u
     password_file: password
     tls: {ca_fingerprint: 'AB:CD`
+	elsewhere := certificates(t, dir)
 	head, _, _ := strings.Cut(minimal, "\nsinks:")
 	fingerprint := strings.Repeat(":ab", 30)
-	cfg, err := parse(filepath.Join(dir, "x.yaml"), []byte(head+text+fingerprint+"'}\n    index: aic-{tenant}-{yyyy}.{MM}.{dd}\n"+`
+	cfg, err := parse(filepath.Join(dir, "x.yaml"), []byte(head+strings.Replace(text, "ELSEWHERE", elsewhere, 1)+fingerprint+"'}\n    index: aic-{tenant}-{yyyy}.{MM}.{dd}\n"+`
   c: {type: elasticsearch, urls: [http://es:9200, http://localhost:9200], index: aic}
 `), nil)
 	if err != nil {
@@ -47,7 +48,7 @@ sinks:
 	want := &ElasticsearchSink{
 		URLs:   []string{"https://es-1:9200", "https://proxy.example.com/es/"},
 		APIKey: NewSecret("id:key-1"), APIKeyFile: "key",
-		TLS:        ElasticsearchTLS{CAFile: filepath.Join(dir, "ca.pem"), CertFile: filepath.Join(dir, "sub/cert.pem"), KeyFile: "/etc/key.pem", ServerName: "es"},
+		TLS:        ElasticsearchTLS{CAFile: filepath.Join(dir, "ca.pem"), CertFile: filepath.Join(dir, "sub/cert.pem"), KeyFile: filepath.Join(elsewhere, "key.pem"), ServerName: "es"},
 		DataStream: "logs-aic.{source}-{tenant}", Pipeline: "geo", Format: "raw", Timeout: 90 * time.Second, MaxBody: 512 << 10,
 	}
 	if diff := cmp.Diff(want, cfg.Sinks["a"].Elasticsearch); diff != "" {

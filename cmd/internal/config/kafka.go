@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"regexp"
@@ -84,6 +85,18 @@ type KafkaTLS struct {
 	ServerName string `config:"server_name"`
 }
 
+// Config returns how to make connections, nil without encryption; see ClientTLS.Config.
+func (t KafkaTLS) Config() (*tls.Config, error) {
+	if !t.Enabled {
+		return nil, nil
+	}
+	return t.client().Config()
+}
+
+func (t KafkaTLS) client() ClientTLS {
+	return ClientTLS{CAFile: t.CAFile, CertFile: t.CertFile, KeyFile: t.KeyFile, ServerName: t.ServerName}
+}
+
 // The limits of the Kafka sink's numbers. A batch below the least is a forgotten
 // unit; Kafka itself takes no request above the most with its own defaults.
 const (
@@ -96,11 +109,8 @@ const (
 func (k *KafkaSink) readFiles(path, folder string, c *collector) {
 	f := secretFile{key: below(path, "sasl.password_file"), path: k.SASL.PasswordFile, folder: folder, phrase: true}
 	f.read("password", &k.SASL.Password, c)
-	for _, file := range []*string{&k.TLS.CAFile, &k.TLS.CertFile, &k.TLS.KeyFile} {
-		if *file != "" {
-			*file = secretFile{folder: folder}.resolved(*file)
-		}
-	}
+	resolve(secretFile{key: below(path, "tls"), folder: folder}, c,
+		map[string]*string{"ca_file": &k.TLS.CAFile, "cert_file": &k.TLS.CertFile, "key_file": &k.TLS.KeyFile})
 }
 
 func (v *validator) kafkaSink(path string, k *KafkaSink) {
@@ -189,12 +199,9 @@ func allLoopback(brokers []string) bool {
 }
 
 func (v *validator) kafkaTLS(path string, t KafkaTLS) {
-	switch {
-	case !t.Enabled && t != (KafkaTLS{}):
+	if !t.Enabled && t != (KafkaTLS{}) {
 		v.add(below(path, "enabled"), "want true, since other keys of tls are set; or remove those")
-	case t.CertFile == "" && t.KeyFile != "":
-		v.add(below(path, "cert_file"), "missing beside key_file")
-	case t.KeyFile == "" && t.CertFile != "":
-		v.add(below(path, "key_file"), "missing beside cert_file")
+		return
 	}
+	v.clientTLS(path, t.client())
 }

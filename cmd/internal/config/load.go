@@ -72,14 +72,14 @@ func readSecrets(cfg *Config, folder string, c *collector) {
 		f.read("api_key", &t.APIKey, c)
 		f = secretFile{key: below(path, "api_secret_file"), path: t.APISecretFile, folder: folder}
 		f.read("api_secret", &t.APISecret, c)
-		t.TLS.resolve(folder)
+		t.TLS.resolve(below(path, "tls"), folder, c)
 		cfg.Tenants[name] = t
 	}
 	for name, sink := range cfg.Sinks {
 		if hec := sink.SplunkHEC; hec != nil {
 			f := secretFile{key: below(below("sinks", name), "token_file"), path: hec.TokenFile, folder: folder}
 			f.read("token", &hec.Token, c)
-			hec.TLS.resolve(folder)
+			hec.TLS.resolve(below(below("sinks", name), "tls"), folder, c)
 		}
 		if sink.Elasticsearch != nil {
 			sink.Elasticsearch.readSecrets(below("sinks", name), folder, c)

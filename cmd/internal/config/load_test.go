@@ -166,11 +166,12 @@ sinks:
     timeout: 90s
     max_body: 512KiB
     compression: none
-    tls: {ca_file: ca.pem, cert_file: sub/cert.pem, key_file: /etc/key.pem, server_name: splunk}
+    tls: {ca_file: ca.pem, cert_file: sub/cert.pem, key_file: ELSEWHERE/key.pem, server_name: splunk}
   b: {type: splunk_hec, url: https://http-inputs-x.splunkcloud.com, token: token-2, acknowledge: true}
 `
 	minimal, _, _ := strings.Cut(minimal, "\nsinks:")
-	cfg, err := parse(filepath.Join(dir, "x.yaml"), []byte(minimal+text), nil)
+	elsewhere := certificates(t, dir)
+	cfg, err := parse(filepath.Join(dir, "x.yaml"), []byte(minimal+strings.Replace(text, "ELSEWHERE", elsewhere, 1)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +180,7 @@ sinks:
 		Token: NewSecret("token-1"), TokenFile: "token", Acknowledge: true, AckTimeout: 10 * time.Minute,
 		Index: "aic-{source}", Source: "aictail:{tenant}:{source}", Sourcetype: "_json", Host: "h", Format: "raw",
 		Timeout: 90 * time.Second, MaxBody: 512 << 10, Compression: "none",
-		TLS: ClientTLS{CAFile: filepath.Join(dir, "ca.pem"), CertFile: filepath.Join(dir, "sub/cert.pem"), KeyFile: "/etc/key.pem", ServerName: "splunk"},
+		TLS: ClientTLS{CAFile: filepath.Join(dir, "ca.pem"), CertFile: filepath.Join(dir, "sub/cert.pem"), KeyFile: filepath.Join(elsewhere, "key.pem"), ServerName: "splunk"},
 	}
 	if diff := cmp.Diff(want, cfg.Sinks["a"].SplunkHEC); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
@@ -589,6 +590,8 @@ func TestSecretsStayHidden(t *testing.T) {
 		"sinks: {siem: {type: splunk_hec, token: 'hunter2 hunter2', url: 'https://user:hunter2@host', urls: ['http://host/hunter2']}}",
 		"sinks: {siem: {type: splunk_hec, token_file: hunter2, token: hunter2, tls: {ca_file: [hunter2]}}}",
 		"sinks: {siem: {token: hunter2}}",
+		"sinks: {siem: {type: splunk_hec, tls: {ca_file: hunter2}}}",
+		"tenants: {prod: {tls: {cert_file: x.pem, key_file: hunter2}}}\nsinks: {siem: {type: kafka, tls: {enabled: true, cert_file: hunter2, key_file: '${PROBE}.pem'}}}",
 		"sinks: {search: {type: elasticsearch, urls: ['https://u:hunter2@es', hunter2], api_key: 'hunter2 hunter2', password: hunter2, cloud_id: hunter2}}",
 		"sinks: {search: {type: elasticsearch, api_key: hunter2, api_key_file: hunter2, tls: {ca_fingerprint: hunter2}}}",
 		"sinks: {bus: {type: kafka, sasl: {mechanism: PLAIN, password: 'hunter2 hunter2', password_file: hunter2}, tls: {key_file: k}}}",
@@ -602,8 +605,9 @@ func TestSecretsStayHidden(t *testing.T) {
 		"<<: hunter2",
 		"a: 1\na: hunter2",
 	}
+	dir := t.TempDir()
 	for _, text := range tests {
-		_, err := parse("x.yaml", []byte(text), []string{"PROBE=" + probe, "A=b"})
+		_, err := parse(filepath.Join(dir, "x.yaml"), []byte(text), []string{"PROBE=" + probe, "A=b"})
 		if err == nil {
 			t.Errorf("%s: no problem found", text)
 		} else if strings.Contains(err.Error(), probe) {
@@ -660,20 +664,21 @@ func FuzzParse(f *testing.F) {
 // TestTenantTLS: the files belong to the configuration file's folder.
 func TestTenantTLS(t *testing.T) {
 	dir := t.TempDir()
-	text := strings.Replace(minimal, "sources: [am-access]", "sources: [am-access]\n    tls: {ca_file: ca.pem, cert_file: /etc/c.pem, key_file: sub/k.pem, server_name: proxy}", 1) +
+	elsewhere := certificates(t, dir)
+	text := strings.Replace(minimal, "sources: [am-access]", "sources: [am-access]\n    tls: {ca_file: ca.pem, cert_file: sub/cert.pem, key_file: "+elsewhere+"/key.pem, server_name: proxy}", 1) +
 		"admin: {web_config_file: web.yaml}\n"
 	cfg, err := parse(filepath.Join(dir, "x.yaml"), []byte(text), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := ClientTLS{CAFile: filepath.Join(dir, "ca.pem"), CertFile: "/etc/c.pem", KeyFile: filepath.Join(dir, "sub/k.pem"), ServerName: "proxy"}
+	want := ClientTLS{CAFile: filepath.Join(dir, "ca.pem"), CertFile: filepath.Join(dir, "sub/cert.pem"), KeyFile: filepath.Join(elsewhere, "key.pem"), ServerName: "proxy"}
 	if diff := cmp.Diff(want, cfg.Tenants["prod"].TLS); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	if got := cfg.Admin.WebConfigFile; got != filepath.Join(dir, "web.yaml") {
 		t.Errorf("got the web configuration %s", got)
 	}
-	_, err = parse("x.yaml", []byte(strings.Replace(text, "key_file: sub/k.pem, ", "", 1)), nil)
+	_, err = parse("x.yaml", []byte(strings.Replace(text, "key_file: "+elsewhere+"/key.pem, ", "", 1)), nil)
 	if diff := cmp.Diff([]string{"tenants.prod.tls.key_file: missing beside cert_file: give the certificate's key"}, problemsOf(t, err)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}

@@ -62,6 +62,8 @@ type collector struct {
 	references map[string]string
 	// written holds the text of such a value as it stands in the file.
 	written map[string]string
+	// hidden holds the keys of files whose paths are not shown; see secretFile.shown.
+	hidden map[string]bool
 }
 
 func newCollector() *collector {
@@ -72,6 +74,7 @@ func newCollector() *collector {
 		created:    map[string]string{},
 		references: map[string]string{},
 		written:    map[string]string{},
+		hidden:     map[string]bool{},
 	}
 }
 

@@ -25,6 +25,8 @@ type validator struct {
 	*collector
 	now      time.Time
 	warnings []Problem
+	// authorities is Config.Authorities.
+	authorities map[string]string
 }
 
 // validate checks the configuration and returns the warnings.
@@ -74,6 +76,7 @@ func validate(cfg *Config, c *collector) []Problem {
 		v.name("sinks", name)
 	}
 	v.sharedPaths(cfg.Sinks)
+	cfg.Authorities = v.authorities
 	return v.warnings
 }
 

@@ -7,9 +7,10 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"net/url"
 	"syscall"
 	"time"
+
+	"aictail/sinks"
 )
 
 // greeting is a tenant's answer to a request without a key.
@@ -43,7 +44,7 @@ func greet(ctx context.Context, address string, encryption *tls.Config) (greetin
 		return greeting{}, errors.New("no request can be made of it")
 	}
 	transport := &http.Transport{
-		Proxy:             proxy,
+		Proxy:             sinks.ProxyFromEnvironment,
 		TLSClientConfig:   encryption,
 		ForceAttemptHTTP2: true,
 		DisableKeepAlives: true,
@@ -61,16 +62,6 @@ func greet(ctx context.Context, address string, encryption *tls.Config) (greetin
 		g.date = date
 	}
 	return g, nil
-}
-
-// proxy is http.ProxyFromEnvironment without its errors, which quote the proxy's
-// address, which may hold a password.
-func proxy(r *http.Request) (*url.URL, error) {
-	u, err := http.ProxyFromEnvironment(r)
-	if err != nil {
-		return nil, errors.New("the proxy address in HTTPS_PROXY or HTTP_PROXY is not valid: correct it in the environment")
-	}
-	return u, nil
 }
 
 // unreachable says what to do about a tenant that cannot be reached.

@@ -38,7 +38,7 @@ func (t *tenant) key(name string) string { return "tenants." + t.name + "." + na
 // examine looks at the tenant with three requests, of which one counts.
 func (t *tenant) examine(ctx context.Context) []sinks.Finding {
 	ctx, certificates := sinks.WatchCertificates(ctx)
-	encryption, err := service.TenantTLS(t.cfg).Config()
+	encryption, err := t.cfg.TLS.Config()
 	if err != nil {
 		return []sinks.Finding{bad("certificate", "", "tenants.%s.%v", t.name, err)}
 	}

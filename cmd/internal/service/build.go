@@ -106,7 +106,7 @@ func (s *Service) newSink(name string, c config.Sink, k *sink) (sinks.Sink, erro
 	case c.Elasticsearch != nil:
 		return newElasticsearch(c.Elasticsearch, log)
 	case c.SplunkHEC != nil:
-		return splunkhec.New(hecConfig(c.SplunkHEC), splunkhec.Deps{
+		return newSplunkHEC(c.SplunkHEC, splunkhec.Deps{
 			Log: log, Registerer: prometheus.WrapRegistererWith(prometheus.Labels{"sink": name}, s.registry),
 		})
 	}
@@ -114,13 +114,14 @@ func (s *Service) newSink(name string, c config.Sink, k *sink) (sinks.Sink, erro
 }
 
 func newElasticsearch(c *config.ElasticsearchSink, log *zap.Logger) (sinks.Sink, error) {
+	encryption, err := c.TLS.Config()
+	if err != nil {
+		return nil, err
+	}
 	e, err := elasticsearch.New(elasticsearch.Config{
 		URLs: c.URLs, CloudID: c.CloudID,
 		APIKey: c.APIKey.Value(), Username: c.Username, Password: c.Password.Value(),
-		TLS: elasticsearch.TLS{
-			CAFile: c.TLS.CAFile, CAFingerprint: c.TLS.CAFingerprint,
-			CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile, ServerName: c.TLS.ServerName,
-		},
+		TLS: encryption, CAFingerprint: c.TLS.CAFingerprint,
 		DataStream: c.DataStream, Index: c.Index, Pipeline: c.Pipeline, Format: c.Format,
 		Setup: c.Setup.Enabled, Timeout: c.Timeout, MaxBody: int64(c.MaxBody),
 	}, elasticsearch.Deps{Log: log})
@@ -131,14 +132,15 @@ func newElasticsearch(c *config.ElasticsearchSink, log *zap.Logger) (sinks.Sink,
 }
 
 func newKafka(c *config.KafkaSink, deps kafka.Deps) (sinks.Sink, error) {
+	encryption, err := c.TLS.Config()
+	if err != nil {
+		return nil, err
+	}
 	k, err := kafka.New(kafka.Config{
 		Brokers: c.Brokers, Topic: c.Topic, Key: c.Key, Acks: c.Acks,
 		Compression: c.Compression, Format: c.Format, ClientID: c.ClientID,
-		SASL: kafka.SASL{Mechanism: c.SASL.Mechanism, Username: c.SASL.Username, Password: c.SASL.Password.Value()},
-		TLS: kafka.TLS{
-			Enabled: c.TLS.Enabled, CAFile: c.TLS.CAFile, CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile,
-			ServerName: c.TLS.ServerName,
-		},
+		SASL:         kafka.SASL{Mechanism: c.SASL.Mechanism, Username: c.SASL.Username, Password: c.SASL.Password.Value()},
+		TLS:          encryption,
 		CreateTopics: kafka.CreateTopics{Partitions: c.CreateTopics.Partitions, Replication: c.CreateTopics.Replication},
 		Timeout:      c.Timeout, MaxMessageBytes: int64(c.MaxMessageBytes),
 	}, deps)
@@ -148,14 +150,19 @@ func newKafka(c *config.KafkaSink, deps kafka.Deps) (sinks.Sink, error) {
 	return k, nil
 }
 
-func hecConfig(c *config.SplunkHECSink) splunkhec.Config {
-	return splunkhec.Config{
+func newSplunkHEC(c *config.SplunkHECSink, deps splunkhec.Deps) (sinks.Sink, error) {
+	encryption, err := c.TLS.Config()
+	if err != nil {
+		return nil, err
+	}
+	h, err := splunkhec.New(splunkhec.Config{
 		URLs: c.Addresses(), Token: splunkhec.Token(c.Token.Value()),
 		Acknowledge: c.Acknowledge, AckTimeout: c.AckTimeout,
 		Host: c.Host, Source: c.Source, Sourcetype: c.Sourcetype, Index: c.Index, Format: c.Format,
-		Timeout: c.Timeout, MaxBody: int(c.MaxBody), Compression: c.Compression,
-		TLS: splunkhec.TLS{
-			CAFile: c.TLS.CAFile, CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile, ServerName: c.TLS.ServerName,
-		},
+		Timeout: c.Timeout, MaxBody: int(c.MaxBody), Compression: c.Compression, TLS: encryption,
+	}, deps)
+	if err != nil {
+		return nil, err // not h: an interface with a nil pointer in it is not nil
 	}
+	return h, nil
 }

@@ -1,8 +1,10 @@
 package service
 
 import (
+	"maps"
 	"net"
 	"os"
+	"slices"
 
 	"go.uber.org/zap"
 
@@ -11,15 +13,34 @@ import (
 )
 
 // Check finds what config.Load cannot, because it does not know the parts: what is
-// wrong with the rules of the filter or with the web configuration of the admin server
-// is returned as *config.Problems, what is doubtful as warnings. It reaches nobody.
+// wrong with the rules of the filter, with a sink or with the web configuration of the
+// admin server is returned as *config.Problems, what is doubtful as warnings. It reaches
+// nobody.
 func Check(cfg *config.Config) ([]config.Problem, error) {
 	_, warnings, err := NewFilter(cfg, nil)
 	if err != nil {
 		return nil, err
 	}
+	if err := checkSinks(cfg); err != nil {
+		return nil, err
+	}
 	doubtful, err := checkWebConfig(cfg.Admin)
 	return append(warnings, doubtful...), err
+}
+
+// checkSinks makes every sink, which touches nothing.
+func checkSinks(cfg *config.Config) error {
+	var list []config.Problem
+	for _, name := range slices.Sorted(maps.Keys(cfg.Sinks)) {
+		if _, err := newIdle(name, cfg.Sinks[name]); err != nil {
+			// It begins with the key below the sink's.
+			list = append(list, config.Problem{Key: "sinks." + name, Msg: err.Error()})
+		}
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	return &config.Problems{File: "configuration", List: list}
 }
 
 // warnOpenFolder warns of a folder of the state that others may write to: they could

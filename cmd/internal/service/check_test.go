@@ -1,6 +1,7 @@
 package service
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,6 +53,33 @@ func TestWarnOpenFolder(t *testing.T) {
 		}
 		if warnOpenFolder(dir, zap.New(core)); logged.Len() != want {
 			t.Errorf("mode %04o: %d warnings, want %d", mode, logged.Len(), want)
+		}
+	}
+}
+
+// TestCheckOfSinks: what only a sink itself finds out about its keys is found before
+// the daemon starts, too, and before a reload stops the old service.
+func TestCheckOfSinks(t *testing.T) {
+	cfg := testConfig(t)
+	if _, err := Check(cfg); err != nil {
+		t.Fatal(err)
+	}
+	for key, text := range map[string]string{
+		"sinks.bus":  "{type: kafka, brokers: ['k:1'], topic: t, key: '/a~b'}",
+		"sinks.sasl": "{type: kafka, brokers: ['k:1'], topic: t, sasl: {mechanism: SCRAM-SHA-256, username: \"\\x01\", password: p}}",
+	} {
+		path := filepath.Join(t.TempDir(), "aictail.yaml")
+		name := strings.TrimPrefix(key, "sinks.")
+		if err := os.WriteFile(path, []byte("tenants: {prod: {url: 'http://127.0.0.1:1', api_key: k, api_secret: s, sources: [am-core]}}\nsinks: {"+name+": "+text+"}\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cfg, err := config.Load(path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = Check(cfg)
+		if problems, ok := errors.AsType[*config.Problems](err); !ok || len(problems.List) != 1 || problems.List[0].Key != key {
+			t.Errorf("%s: %v", text, err)
 		}
 	}
 }

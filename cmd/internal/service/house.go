@@ -22,6 +22,7 @@ func (s *Service) keepHouse(ctx context.Context) {
 		s.ticked.Store(now.UnixNano())
 		s.tidy()
 		s.mark(now)
+		s.rememberMarks(now)
 		s.takeSample(now)
 		s.systemd.Ready() // after the first round the start is over
 		if now := s.journal.Full(); now != full {
@@ -78,6 +79,8 @@ func (s *Service) healDamage() {
 		if d.First == d.Next {
 			continue // only a header: no record is lost
 		}
+		// A sink that comes past it has not got what was there.
+		s.marks.clear()
 		for _, r := range s.allReadings() {
 			switch {
 			case d.Stream == "" && !d.AppendedTo.IsZero():

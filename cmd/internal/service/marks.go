@@ -22,6 +22,39 @@ type marks struct {
 	list []mark     // by position
 }
 
+// clear forgets all: they are not true any more.
+func (m *marks) clear() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.list = nil
+}
+
+// few returns some marks, spread over all, with those that were the last before the
+// given positions.
+func (m *marks) few(positions []aictail.Position) []mark {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var list []mark
+	step := len(m.list)/storedMarks + 1
+	for i, x := range m.list {
+		last := i == len(m.list)-1
+		passed := slices.ContainsFunc(positions, func(pos aictail.Position) bool {
+			return x.pos <= pos && (last || m.list[i+1].pos > pos)
+		})
+		if passed || i%step == 0 {
+			list = append(list, x)
+		}
+	}
+	return list
+}
+
+// restore takes over what few has returned in an earlier run.
+func (m *marks) restore(list []mark) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.list = list
+}
+
 type mark struct {
 	pos   aictail.Position
 	until time.Time

@@ -34,7 +34,7 @@ var metricTable = []metricGroup{
 		{"aictail_lost_seconds_total", counter, "seconds",
 			"growing: entries are lost for good; the log has the bounds. With `start: 30d` the first seconds are, by nature"},
 		{"aictail_sink_complete_until_timestamp_seconds", gauge, "seconds since 1970",
-			"follows `aictail_complete_until_timestamp_seconds` within seconds. Standing still alone: the sink is behind"},
+			"follows `aictail_complete_until_timestamp_seconds` within seconds. Standing still alone: the sink is behind. It is kept through restarts, unless other sources are swept then"},
 		{"aictail_late_arrival_seconds", histogram, "seconds",
 			"growing: `sweep.settle` is too short, and complete-until runs ahead of what arrives later; the log recommends a longer one"},
 		{"aictail_gaps_total", counter, "gaps",

@@ -61,6 +61,7 @@ type Service struct {
 
 	sampler sampler      // for the status; filled by housekeeping
 	marks   marks        // of what has reached the sinks; the same
+	marked  time.Time    // when they were last stored
 	ticked  atomic.Int64 // when housekeeping last ran, in Unix nanoseconds
 
 	mu       sync.Mutex // guards readings and damages
@@ -118,6 +119,7 @@ func New(cfg *config.Config, version string, log *zap.Logger) (_ *Service, err e
 	if err = s.buildSinks(); err != nil {
 		return nil, err
 	}
+	s.restoreMarks(saved[marksStream])
 	if cfg.Admin.Listen != "" {
 		s.admin, err = admin.Listen(admin.Config{Address: cfg.Admin.Listen, WebConfigFile: cfg.Admin.WebConfigFile}, admin.Deps{
 			Gatherer: s.registry, Checks: s.checks(), Alive: s.alive, Status: s.Status, Backfill: s.Backfill,
