@@ -77,11 +77,14 @@ func acquireLock(dir string, euid int) (*os.File, error) {
 }
 
 // checkOwner returns an *OwnerError if a process of the user euid is root's and the
-// folder is not.
+// folder is not, or the error that keeps it from knowing.
 func checkOwner(dir string, euid int) error {
+	if euid != 0 {
+		return nil
+	}
 	info, err := os.Stat(dir)
-	if err != nil || euid != 0 {
-		return nil // what cannot be seen fails where it is used
+	if err != nil {
+		return &dirError{dir, "look at data_dir", err}
 	}
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok && stat.Uid != 0 {
 		return &OwnerError{Dir: dir, UID: int(stat.Uid)}
