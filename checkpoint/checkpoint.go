@@ -58,14 +58,14 @@ func keyState() []byte        { return []byte("state") }
 func keyReached() []byte      { return []byte("reached") }
 
 // Open locks dataDir, which is created if missing, and opens the state in it. A
-// *LockedError says that another process has it. Other errors name the folder or
-// file and what to do.
+// *LockedError says that another process has it, an *OwnerError that it is not for
+// root. Other errors name the folder or file and what to do.
 func Open(dataDir string) (*State, error) {
 	dir := filepath.Clean(dataDir)
 	if err := makeDir(dir); err != nil {
 		return nil, &dirError{dir, "create data_dir", err}
 	}
-	lock, err := acquireLock(dir)
+	lock, err := acquireLock(dir, os.Geteuid())
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +103,7 @@ func syncDir(dir string) error {
 // open opens state.db and reads, or creates, what says whose it is.
 func (s *State) open() error {
 	path := filepath.Join(s.dir, fileName)
-	db, err := openDB(path)
+	db, err := openDB(path, false)
 	if err != nil {
 		return err
 	}

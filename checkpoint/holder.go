@@ -20,12 +20,7 @@ func Holder(dir string) (pid int, held bool, err error) {
 		return 0, false, &dirError{dir, "look at the lock of data_dir", err}
 	}
 	defer func() { _ = f.Close() }() // gives the shared lock free
-	for {
-		err = syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB)
-		if !errors.Is(err, syscall.EINTR) {
-			break
-		}
-	}
+	err = flock(f, syscall.LOCK_SH)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return readPID(f), true, nil
 	}

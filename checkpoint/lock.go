@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -26,26 +27,45 @@ func (e *LockedError) Error() string {
 	return fmt.Sprintf("data_dir %s is in use by another aictail process%s: stop it, or give this one its own data_dir", e.Dir, pid)
 }
 
+// OwnerError says that root was about to use the data_dir of another user. What root
+// creates there that user's daemon could not open any more: it would not start again.
+type OwnerError struct {
+	Dir string
+	UID int // the owner's
+}
+
+func (e *OwnerError) Error() string {
+	return fmt.Sprintf("data_dir %s belongs to another user (uid %d), whose daemon could not use what root writes there: "+
+		"start the daemon (systemctl start aictail), which then does this itself, or run this as that user", e.Dir, e.UID)
+}
+
 const lockName = "lock"
 
 // acquireLock locks a data_dir until the returned file is closed or the process
-// ends. The lock file stays: to remove it would let two processes lock two files
-// of the same name.
-func acquireLock(dir string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o640)
+// ends, for a process of the user euid. The lock file stays: to remove it would let
+// two processes lock two files of the same name.
+func acquireLock(dir string, euid int) (*os.File, error) {
+	foreign := checkOwner(dir, euid)
+	flags := os.O_RDWR | os.O_CREATE
+	if foreign != nil {
+		flags = os.O_RDONLY // just to see whether the daemon runs
+	}
+	f, err := os.OpenFile(filepath.Join(dir, lockName), flags, 0o640)
+	if foreign != nil && errors.Is(err, fs.ErrNotExist) {
+		return nil, foreign
+	}
 	if err != nil {
 		return nil, &dirError{dir, "lock data_dir", err}
 	}
-	for {
-		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if !errors.Is(err, syscall.EINTR) {
-			break
-		}
-	}
+	err = flock(f, syscall.LOCK_EX)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		locked := &LockedError{Dir: dir, PID: readPID(f)}
 		_ = f.Close() // it was only read
 		return nil, locked
+	}
+	if foreign != nil {
+		_ = f.Close() // the same
+		return nil, foreign
 	}
 	if err == nil {
 		err = writePID(f)
@@ -54,6 +74,31 @@ func acquireLock(dir string) (*os.File, error) {
 		return nil, &dirError{dir, "lock data_dir", errors.Join(err, f.Close())}
 	}
 	return f, nil
+}
+
+// checkOwner returns an *OwnerError if a process of the user euid is root's and the
+// folder is not, or the error that keeps it from knowing.
+func checkOwner(dir string, euid int) error {
+	if euid != 0 {
+		return nil
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return &dirError{dir, "look at data_dir", err}
+	}
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok && stat.Uid != 0 {
+		return &OwnerError{Dir: dir, UID: int(stat.Uid)}
+	}
+	return nil
+}
+
+// flock locks a file without waiting for another process.
+func flock(f *os.File, how int) error {
+	for {
+		if err := syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB); !errors.Is(err, syscall.EINTR) {
+			return err
+		}
+	}
 }
 
 // readPID returns the process id in a lock file, or 0.

@@ -62,8 +62,9 @@ const lockTimeout = 3 * time.Second
 
 // openDB opens a bbolt file and reads all of it once. bbolt trusts what it maps
 // into memory: on a damaged file it panics, now or in the middle of a day. The
-// file is small, and to find out at start costs nothing.
-func openDB(path string) (db *bbolt.DB, err error) {
+// file is small, and to find out at start costs nothing. Read-only, it is neither
+// created nor changed.
+func openDB(path string, readOnly bool) (db *bbolt.DB, err error) {
 	var file *os.File
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // a file cut short faults
 	defer func() {
@@ -75,7 +76,8 @@ func openDB(path string) (db *bbolt.DB, err error) {
 		}
 	}()
 	db, err = bbolt.Open(path, 0o640, &bbolt.Options{
-		Timeout: lockTimeout,
+		Timeout:  lockTimeout,
+		ReadOnly: readOnly,
 		// Lookups of free pages stay fast however the file has grown.
 		FreelistType: bbolt.FreelistMapType,
 		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {

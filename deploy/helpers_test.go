@@ -50,7 +50,7 @@ func program(t *testing.T) string {
 func credentials(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, name := range []string{"api-key", "api-secret"} {
+	for _, name := range []string{"api-key", "api-secret", "es-api-key", "es-password", "hec-token", "kafka-password"} {
 		write(t, filepath.Join(dir, name), "the-"+name+"\n")
 	}
 	return dir

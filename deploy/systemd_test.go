@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -51,6 +52,41 @@ func TestServiceConfig(t *testing.T) {
 	without.Env = append(os.Environ(), "CREDENTIALS_DIRECTORY="+t.TempDir())
 	if out, err := without.CombinedOutput(); err == nil || !strings.Contains(string(out), "api_key_file") {
 		t.Errorf("without secrets: %v\n%s", err, out)
+	}
+
+	// With the signs taken off all lines that are keys.
+	whole := filepath.Join(t.TempDir(), "aictail.yaml")
+	write(t, whole, regexp.MustCompile(`(?m)^( +)# ( *[a-z_]+:( |$))`).ReplaceAllString(read(t, "systemd/aictail.yaml"), "$1$2"))
+	all := exec.Command(validate.Path, "validate", "--config", whole)
+	all.Env = validate.Env
+	if out := output(t, all); !strings.Contains(out, "is valid: 1 tenant(s), 4 sink(s)") || strings.Contains(out, "warning") {
+		t.Error(out)
+	}
+}
+
+// TestUnitCredentials: what our pages and configurations call a secret is handed over
+// without a change of the unit, and what is not there is left to aictail to name.
+func TestUnitCredentials(t *testing.T) {
+	unit := read(t, unitFile)
+	for _, m := range regexp.MustCompile(`(?m)^LoadCredential=([a-z-]+):(.*)$`).FindAllStringSubmatch(unit, -1) {
+		if m[2] != "/etc/aictail/credentials/"+m[1] {
+			t.Errorf("%s is looked for in %s", m[1], m[2])
+		}
+		if !strings.Contains(unit, "\nSetCredential="+m[1]+`:\n`+"\n") {
+			t.Errorf("%s: without its file the service would not start, whether it is needed or not", m[1])
+		}
+	}
+	found := 0
+	for _, page := range []string{"../README.md", "../config.example.yaml", "../docs/sinks.md", "../docs/redaction.md", "systemd/aictail.yaml"} {
+		for _, m := range regexp.MustCompile(`\$\{CREDENTIALS_DIRECTORY\}/([a-z.-]+)`).FindAllStringSubmatch(read(t, page), -1) {
+			found++
+			if !strings.Contains(unit, "\nLoadCredential="+m[1]+":") {
+				t.Errorf("%s names the credential %s, which the unit does not hand over", page, m[1])
+			}
+		}
+	}
+	if found < 10 {
+		t.Errorf("only %d credentials found", found)
 	}
 }
 

@@ -47,7 +47,7 @@ running daemon on its admin address or, if none runs, reads data_dir.`,
 // loadCoverage reads the coverage from data_dir or, if a daemon has that, from
 // the daemon.
 func loadCoverage(ctx context.Context, cfg *config.Config) ([]admin.Coverage, error) {
-	state, err := checkpoint.Open(cfg.DataDir)
+	saved, err := checkpoint.ReadStreams(cfg.DataDir)
 	if _, locked := errors.AsType[*checkpoint.LockedError](err); locked {
 		var status admin.Status
 		if err := callAdmin(ctx, cfg, http.MethodGet, "/api/status", nil, &status); err != nil {
@@ -56,10 +56,6 @@ func loadCoverage(ctx context.Context, cfg *config.Config) ([]admin.Coverage, er
 		return status.Coverage, nil
 	}
 	if err != nil {
-		return nil, err
-	}
-	saved, _, err := state.Streams()
-	if err := errors.Join(err, state.Close()); err != nil {
 		return nil, err
 	}
 	var list []admin.Coverage

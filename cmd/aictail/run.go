@@ -6,11 +6,9 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
 	"aictail/cmd/internal/config"
 )
@@ -66,24 +64,4 @@ func untilSignal(parent context.Context) (context.Context, context.CancelFunc) {
 		os.Exit(exitFailed)
 	}()
 	return ctx, cancel
-}
-
-// newLogger returns the daemon's own log, one line per entry.
-func newLogger(c config.Log, w zapcore.WriteSyncer) (*zap.Logger, error) {
-	level, err := zapcore.ParseLevel(c.Level)
-	if err != nil {
-		return nil, fmt.Errorf("log.level: %w", err)
-	}
-	enc := zap.NewProductionEncoderConfig()
-	enc.TimeKey = "time"
-	enc.EncodeTime = zapcore.RFC3339NanoTimeEncoder
-	enc.EncodeDuration = zapcore.StringDurationEncoder
-	encoder := zapcore.NewJSONEncoder(enc)
-	if c.Format == "console" {
-		enc.EncodeTime = zapcore.TimeEncoderOfLayout(time.TimeOnly)
-		enc.EncodeLevel = zapcore.CapitalLevelEncoder
-		enc.ConsoleSeparator = "  "
-		encoder = zapcore.NewConsoleEncoder(enc)
-	}
-	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(w), level)), nil
 }

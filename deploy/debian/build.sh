@@ -60,8 +60,10 @@ install -d "$root"/usr/share/{man/man1,bash-completion/completions,zsh/vendor-co
 "$own/aictail" completion fish >"$root/usr/share/fish/vendor_completions.d/aictail.fish"
 
 # service
-install -D -m 644 deploy/systemd/aictail.service "$root/lib/systemd/system/aictail.service"
-install -D -m 644 deploy/systemd/aictail.yaml "$root/etc/aictail/aictail.yaml"
+install -D -m 644 deploy/systemd/aictail.service "$root/usr/lib/systemd/system/aictail.service"
+# Everybody has to change the configuration, so it is no conffile: dpkg would ask about
+# it with every update that changes ours. postinst copies it once.
+install -D -m 644 deploy/systemd/aictail.yaml "$root/usr/share/aictail/aictail.yaml"
 install -d -m 700 "$root/etc/aictail/credentials"
 
 # documentation
@@ -71,12 +73,19 @@ install -m 644 README.md config.example.yaml "$doc"
 install -m 644 docs/*.md "$doc/docs"
 install -m 644 CHANGELOG.md "$doc"
 deploy/licenses.sh >"$doc/copyright"
+gzip -9n >"$doc/changelog.gz" <<EOF
+aictail ($(debian_version "$version")) unstable; urgency=medium
+
+  * What has changed is in CHANGELOG.md.
+
+ -- $maintainer  $(date -u -R -d "@$SOURCE_DATE_EPOCH")
+EOF
+install -D -m 644 deploy/debian/lintian-overrides "$root/usr/share/lintian/overrides/aictail"
 
 # control
 install -d "$root/DEBIAN"
 install -m 755 deploy/debian/{postinst,prerm,postrm} "$root/DEBIAN"
-echo /etc/aictail/aictail.yaml >"$root/DEBIAN/conffiles"
-(cd "$root" && find . -type f ! -path './DEBIAN/*' ! -path './etc/*' -printf '%P\0' | sort -z | xargs -0 md5sum) >"$root/DEBIAN/md5sums"
+(cd "$root" && find . -type f ! -path './DEBIAN/*' -printf '%P\0' | sort -z | xargs -0 md5sum) >"$root/DEBIAN/md5sums"
 cat >"$root/DEBIAN/control" <<EOF
 Package: aictail
 Version: $(debian_version "$version")

@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"reflect"
 	"regexp"
@@ -207,7 +206,7 @@ func expand(text string, env map[string]string) (out string, names []string, err
 		}
 		value, ok := env[name]
 		if !ok {
-			return "", nil, fmt.Errorf("the environment variable %s is not set", name)
+			return "", nil, notSet(name)
 		}
 		b.WriteString(value)
 		names = append(names, "${"+name+"}")

@@ -47,6 +47,7 @@ func parse(path string, data []byte, env []string) (*Config, error) {
 		return nil, &Problems{File: path, List: []Problem{{Msg: "cannot be read as YAML"}}}
 	}
 	vars := environment(env)
+	withCredentials(vars, filepath.Dir(path))
 	c := newCollector()
 	if err := k.Load(confmap.Provider(overrides(vars, k.Raw(), c), ""), nil); err != nil {
 		return nil, &Problems{File: path, List: []Problem{{Msg: fmt.Sprintf("merge the environment: %v", err)}}}
@@ -120,7 +121,7 @@ func (f secretFile) read(inline string, secret *Secret, c *collector) {
 	case err != nil:
 		c.add(f.key, "%s%v", f.shown(c), err)
 	case text == "":
-		c.add(f.key, "%sthe file is empty", f.shown(c))
+		c.add(f.key, "%sthe file is empty: %s", f.shown(c), fill(f.resolved(f.path)))
 	case why != "" && !f.phrase:
 		c.add(f.key, "%s%s", f.shown(c), why)
 	default:
@@ -155,7 +156,7 @@ func (f secretFile) content() ([]byte, fs.FileMode, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return nil, 0, explain(err)
+		return nil, 0, explainSecret(path, err)
 	case !info.Mode().IsRegular():
 		// A named pipe without a writer would hold up the start for ever.
 		return nil, 0, errors.New("not a regular file: give the path of a file that holds nothing but the secret")
@@ -219,7 +220,7 @@ func explain(err error) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("there is no such file: check the path (%w)", cause)
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("the user that runs aictail may not read it: check owner and mode of the file and its folders (%w)", cause)
+		return fmt.Errorf("the user that runs aictail may not read it: check owner and mode of the file and its folders, or use sudo (%w)", cause)
 	}
 	return fmt.Errorf("it cannot be read: check that it is a file (%w)", cause)
 }

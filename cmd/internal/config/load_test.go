@@ -499,7 +499,7 @@ func TestSecretFiles(t *testing.T) {
 		{"the secret itself in the wrong variable", "api_secret: s", []string{"AICTAIL_TENANTS__PROD__API_KEY_FILE=hunter2/."},
 			[]string{"tenants.prod.api_key_file: " + absent + " (set by AICTAIL_TENANTS__PROD__API_KEY_FILE)"}},
 		{"empty", "api_key_file: ./empty, api_secret: s", nil,
-			[]string{"tenants.prod.api_key_file: " + dir + "/empty: the file is empty"}},
+			[]string{"tenants.prod.api_key_file: " + dir + "/empty: the file is empty: write the secret into it"}},
 		{"several lines", "api_key_file: lines.txt, api_secret: s", nil,
 			[]string{"tenants.prod.api_key_file: " + dir + "/lines.txt: has a space, a line break or another character in it that no key has: remove it"}},
 		{"too large", "api_key_file: large.txt, api_secret: s", nil,
@@ -544,7 +544,7 @@ func TestUnreadableFile(t *testing.T) {
 		{large, large + ": the file is larger than 1MiB: is it the right one?"},
 	}
 	if os.Geteuid() != 0 { // root may read everything
-		tests = append(tests, struct{ path, want string }{closed, closed + ": the user that runs aictail may not read it: check owner and mode of the file and its folders (permission denied)"})
+		tests = append(tests, struct{ path, want string }{closed, closed + ": the user that runs aictail may not read it: check owner and mode of the file and its folders, or use sudo (permission denied)"})
 	}
 	for _, test := range tests {
 		_, err := Load(test.path, nil)

@@ -51,8 +51,9 @@ const (
 	stopping
 )
 
-// summaryInterval is how old the line in "systemctl status" may be.
-const summaryInterval = 5 * time.Second
+// summaryInterval is how old the line in "systemctl status" may be: whoever starts the
+// service looks at it in the next second.
+const summaryInterval = time.Second
 
 // New returns the supervisor that the environment asks for: systemd passes the
 // socket and how often it wants to hear something in it.
