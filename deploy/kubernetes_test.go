@@ -199,7 +199,7 @@ func TestChartSecureAdmin(t *testing.T) {
 // TestChartOptions: what is off is not there, what is on is.
 func TestChartOptions(t *testing.T) {
 	minimal, full := objects(t, render(t, "minimal")), objects(t, render(t, "full"))
-	for _, kind := range []string{"PodMonitor", "NetworkPolicy", "Secret"} {
+	for _, kind := range []string{"PodMonitor", "PrometheusRule", "NetworkPolicy", "Secret"} {
 		if minimal[kind] != nil {
 			t.Errorf("%s is there unasked", kind)
 		}
@@ -212,6 +212,9 @@ func TestChartOptions(t *testing.T) {
 	}
 	if got := at(full["PodMonitor"], "spec.podMetricsEndpoints[0].path"); got != "/metrics" {
 		t.Errorf("Prometheus scrapes %v", got)
+	}
+	if got := at(full["StatefulSet"], "spec.template.spec.containers").([]any); len(got) != 2 || at(got[1], "name") != "shipper" {
+		t.Errorf("containers are %v", got)
 	}
 	egress := string(render(t, "full", "--show-only", "templates/networkpolicy.yaml"))
 	for _, port := range []string{"port: 53}", "port: 443}", "port: 9092"} {
