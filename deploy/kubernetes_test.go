@@ -28,9 +28,13 @@ type object = map[string]any
 // further arguments.
 func render(t *testing.T, values string, args ...string) []byte {
 	t.Helper()
-	cmd := exec.Command(need(t, "helm"), append([]string{
-		"template", "test", chart, "--kube-version", newestCluster, "--values", filepath.Join(chart, "ci", values+"-values.yaml"),
-	}, args...)...)
+	return template(t, append([]string{"--values", filepath.Join(chart, "ci", values+"-values.yaml")}, args...)...)
+}
+
+// template returns what helm makes of the chart with these arguments.
+func template(t *testing.T, args ...string) []byte {
+	t.Helper()
+	cmd := exec.Command(need(t, "helm"), append([]string{"template", "test", chart, "--kube-version", newestCluster}, args...)...)
 	out, err := cmd.Output()
 	if err != nil {
 		var exit *exec.ExitError
