@@ -22,7 +22,7 @@ CYCLONEDX_VERSION := v1.10.0
 # And that of the check for known vulnerabilities; its database is always the newest.
 GOVULNCHECK_VERSION := v1.9.0
 
-.PHONY: help build demo test race crash soak integration bench fuzz docs alerts lint fmt vuln licenses clean deb image modules helm sbom check-deploy deploy-tools
+.PHONY: help build demo test race crash soak integration bench fuzz docs alerts lint fmt vuln licenses clean deb image modules chart-rules helm sbom check-deploy deploy-tools
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -101,6 +101,10 @@ modules: ## collect all modules in dist/modules, for a build of the image withou
 	rm -rf dist/modules && mkdir -p dist/modules
 	GOMODCACHE=$(CURDIR)/dist/modcache GOFLAGS=-modcacherw $(GO) mod download
 	cp -r dist/modcache/cache/download/. dist/modules && rm -rf dist/modcache
+
+chart-rules: ## copy the Prometheus rules into the Helm chart, which can read no others
+	mkdir -p deploy/kubernetes/aictail/rules
+	cp deploy/prometheus/alerts.yaml deploy/prometheus/recording.yaml deploy/kubernetes/aictail/rules
 
 helm: $(TOOLS)/helm-$(HELM_VERSION)/helm ## make dist/aictail-*.tgz of the Helm chart
 	$< package deploy/kubernetes/aictail --destination dist

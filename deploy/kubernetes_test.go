@@ -28,9 +28,13 @@ type object = map[string]any
 // further arguments.
 func render(t *testing.T, values string, args ...string) []byte {
 	t.Helper()
-	cmd := exec.Command(need(t, "helm"), append([]string{
-		"template", "test", chart, "--kube-version", newestCluster, "--values", filepath.Join(chart, "ci", values+"-values.yaml"),
-	}, args...)...)
+	return template(t, append([]string{"--values", filepath.Join(chart, "ci", values+"-values.yaml")}, args...)...)
+}
+
+// template returns what helm makes of the chart with these arguments.
+func template(t *testing.T, args ...string) []byte {
+	t.Helper()
+	cmd := exec.Command(need(t, "helm"), append([]string{"template", "test", chart, "--kube-version", newestCluster}, args...)...)
 	out, err := cmd.Output()
 	if err != nil {
 		var exit *exec.ExitError
@@ -42,7 +46,8 @@ func render(t *testing.T, values string, args ...string) []byte {
 	return out
 }
 
-// objects returns the rendered objects by kind; there is one of each.
+// objects returns the rendered objects by kind; there is one of each, but for claims,
+// which are by kind and volume.
 func objects(t *testing.T, manifests []byte) map[string]object {
 	t.Helper()
 	byKind := map[string]object{}
@@ -56,6 +61,10 @@ func objects(t *testing.T, manifests []byte) map[string]object {
 			t.Fatal(err)
 		}
 		kind, _ := o["kind"].(string)
+		if kind == "PersistentVolumeClaim" {
+			name, _ := at(o, "metadata.name").(string)
+			kind += name[strings.LastIndex(name, "-"):]
+		}
 		if byKind[kind] != nil {
 			t.Errorf("two objects of kind %s", kind)
 		}
@@ -135,7 +144,6 @@ func TestChartPod(t *testing.T) {
 		{"spec.replicas", 1},
 		{"spec.podManagementPolicy", "Parallel"},
 		{"spec.updateStrategy.type", "RollingUpdate"},
-		{"spec.persistentVolumeClaimRetentionPolicy.whenDeleted", "Retain"},
 		{"spec.template.spec.terminationGracePeriodSeconds", 45},
 		{"spec.template.spec.automountServiceAccountToken", false},
 		{"spec.template.spec.enableServiceLinks", false},
@@ -151,7 +159,8 @@ func TestChartPod(t *testing.T) {
 		{"spec.template.spec.containers[0].livenessProbe.httpGet.path", "/healthz"},
 		{"spec.template.spec.containers[0].readinessProbe.httpGet.path", "/readyz"},
 		{"spec.template.spec.containers[0].resources.limits.memory", "256Mi"},
-		{"spec.volumeClaimTemplates[0].metadata.name", "state"},
+		// Nobody could change them.
+		{"spec.volumeClaimTemplates", nil},
 	}
 	for _, tt := range tests {
 		if got := at(set, tt.path); got != tt.want {
@@ -167,6 +176,30 @@ func TestChartPod(t *testing.T) {
 	longer := objects(t, render(t, "minimal", "--set", "shutdownTimeoutSeconds=60"))
 	if got := at(longer["StatefulSet"], "spec.template.spec.terminationGracePeriodSeconds"); got != 75 {
 		t.Errorf("with a shutdown of 60 s the pod gets %v", got)
+	}
+}
+
+// TestChartClaims: what may hold undelivered events outlives the release.
+func TestChartClaims(t *testing.T) {
+	minimal := objects(t, render(t, "minimal"))
+	for _, volume := range []string{"state", "events"} {
+		claim := minimal["PersistentVolumeClaim-"+volume]
+		if got := at(claim, "metadata.annotations").(object)["helm.sh/resource-policy"]; got != "keep" {
+			t.Errorf("%s: the policy is %v", volume, got)
+		}
+		if claim := fmt.Sprint(at(claim, "metadata.name")); !strings.Contains(string(render(t, "minimal")), "claimName: "+claim+"}") {
+			t.Errorf("the pod does not mount %s", claim)
+		}
+	}
+	full := objects(t, render(t, "full"))
+	if got := at(full["PersistentVolumeClaim-state"], "spec.storageClassName"); got != "fast" {
+		t.Errorf("the class is %v", got)
+	}
+	if got := at(full["PersistentVolumeClaim-events"], "spec.resources.requests.storage"); got != "100Gi" {
+		t.Errorf("the size is %v", got)
+	}
+	if without := objects(t, render(t, "minimal", "--set", "events.enabled=false")); without["PersistentVolumeClaim-events"] != nil {
+		t.Error("a claim for events that nobody wants")
 	}
 }
 
@@ -199,7 +232,7 @@ func TestChartSecureAdmin(t *testing.T) {
 // TestChartOptions: what is off is not there, what is on is.
 func TestChartOptions(t *testing.T) {
 	minimal, full := objects(t, render(t, "minimal")), objects(t, render(t, "full"))
-	for _, kind := range []string{"PodMonitor", "NetworkPolicy", "Secret"} {
+	for _, kind := range []string{"PodMonitor", "PrometheusRule", "NetworkPolicy", "Secret"} {
 		if minimal[kind] != nil {
 			t.Errorf("%s is there unasked", kind)
 		}
@@ -207,11 +240,14 @@ func TestChartOptions(t *testing.T) {
 			t.Errorf("%s is missing", kind)
 		}
 	}
-	if got := at(minimal["StatefulSet"], "spec.template.spec.volumes").([]any)[1].(object)["secret"].(object)["secretName"]; got != "aic-log-api-key" {
+	if got := at(minimal["StatefulSet"], "spec.template.spec.volumes").([]any)[3].(object)["secret"].(object)["secretName"]; got != "aic-log-api-key" {
 		t.Errorf("the pod reads secret %v", got)
 	}
 	if got := at(full["PodMonitor"], "spec.podMetricsEndpoints[0].path"); got != "/metrics" {
 		t.Errorf("Prometheus scrapes %v", got)
+	}
+	if got := at(full["StatefulSet"], "spec.template.spec.containers").([]any); len(got) != 2 || at(got[1], "name") != "shipper" {
+		t.Errorf("containers are %v", got)
 	}
 	egress := string(render(t, "full", "--show-only", "templates/networkpolicy.yaml"))
 	for _, port := range []string{"port: 53}", "port: 443}", "port: 9092"} {
@@ -231,7 +267,10 @@ func TestChartRefuses(t *testing.T) {
 		{"a password in the ConfigMap", "config.sinks.archive.sasl.password=0123456789", "config.sinks.archive.sasl.password: "},
 		{"two writers", "replicas=2", "'replicas' not allowed"},
 		{"shared state", "persistence.accessModes={ReadWriteMany}", "/persistence/accessModes"},
-		{"another data_dir", "config.data_dir=/tmp", "/config"},
+		{"another data_dir", "config.data_dir=/tmp", "config.data_dir: remove it"},
+		{"a shutdown longer than the pod's", "config.shutdown_timeout=5m", "config.shutdown_timeout: set shutdownTimeoutSeconds instead"},
+		{"another address", "config.admin.listen=:1", "config.admin.listen: remove it"},
+		{"another path for Prometheus", "podMonitor.endpoint.path=/x", "podMonitor.endpoint.path: remove it"},
 		{"a misspelt key", "persistance.size=1Gi", "'persistance' not allowed"},
 	}
 	for _, tt := range tests {

@@ -2,7 +2,7 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 52 | trimSuffix "-" }}
 {{- end }}
 
-{{/* At most 52 characters: a StatefulSet's pods add to it. */}}
+{{/* At most 52 characters: a StatefulSet's pods and revisions add to it. */}}
 {{- define "aictail.fullname" -}}
 {{- if .Values.fullnameOverride }}
 {{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" }}
@@ -78,8 +78,27 @@ Refuses secrets in the configuration. Not the schema: its errors show the value.
 {{- end }}
 {{- end }}
 
+{{/* Refuses what the chart sets itself. Not the schema: it could not say why. */}}
+{{- define "aictail.refuseOwn" -}}
+{{- if hasKey .Values.config "data_dir" }}
+{{- fail "config.data_dir: remove it; the chart sets it to /var/lib/aictail, which is the volume of persistence" }}
+{{- end }}
+{{- if hasKey .Values.config "shutdown_timeout" }}
+{{- fail "config.shutdown_timeout: set shutdownTimeoutSeconds instead, which gives the pod the time as well" }}
+{{- end }}
+{{- if hasKey (default dict .Values.config.admin) "listen" }}
+{{- fail "config.admin.listen: remove it; the chart sets it to 0.0.0.0:9464, where probes and Prometheus ask" }}
+{{- end }}
+{{- range list "port" "path" "interval" }}
+{{- if hasKey $.Values.podMonitor.endpoint . }}
+{{- fail (printf "podMonitor.endpoint.%s: remove it; the chart sets it itself, the interval from podMonitor.interval" .) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* The configuration with what the chart knows better. */}}
 {{- define "aictail.config" -}}
+{{- include "aictail.refuseOwn" . }}
 {{- include "aictail.refuseSecrets" (dict "path" "config" "value" .Values.config) }}
 {{- $own := dict "data_dir" "/var/lib/aictail" "admin" (dict "listen" "0.0.0.0:9464") "shutdown_timeout" (printf "%ds" (int .Values.shutdownTimeoutSeconds)) }}
 {{- toYaml (mergeOverwrite (deepCopy .Values.config) $own) }}
