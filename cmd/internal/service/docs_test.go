@@ -1,7 +1,10 @@
 package service
 
 import (
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -70,6 +73,7 @@ func checkExample(t *testing.T, block string) error {
 	t.Helper()
 	dir := t.TempDir()
 	block = strings.ReplaceAll(block, "/run/secrets/", "${CREDENTIALS_DIRECTORY}/")
+	block = withCertificates(t, dir, block)
 	block, env := completed(block)
 	for _, m := range regexp.MustCompile(`(\$\{([A-Z_]+)\}|\.)(?:/([a-z.-]+))?`).FindAllStringSubmatch(block, -1) {
 		if m[3] == "" {
@@ -90,6 +94,28 @@ func checkExample(t *testing.T, block string) error {
 		problems.File = "the example"
 	}
 	return err
+}
+
+// withCertificates puts certificates and a key where the block says they are, but in dir.
+func withCertificates(t *testing.T, dir, block string) string {
+	t.Helper()
+	server := httptest.NewTLSServer(nil)
+	defer server.Close()
+	pair := server.TLS.Certificates[0]
+	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]})
+	for kind, text := range map[string][]byte{
+		"ca_file": certificate, "cert_file": certificate, "key_file": pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, kind), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		block = regexp.MustCompile(`\b`+kind+`: [^,}\s]+`).ReplaceAllString(block, kind+": "+kind)
+	}
+	return block
 }
 
 // completed adds what a configuration needs and a part of one does not show: tenants,
