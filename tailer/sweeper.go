@@ -241,6 +241,11 @@ func (s *Sweeper) readWindow(ctx context.Context, w sweep.Window) error {
 		if err := s.confirm(ctx); err != nil {
 			return err
 		}
+		// A window can hold far more than the journal. A cookie that is refused after
+		// the wait costs nothing: the rest of the window is read anew.
+		if err := s.deps.Journal.WaitRoom(ctx); err != nil {
+			return err
+		}
 	}
 }
 
