@@ -13,7 +13,7 @@ import (
 
 // hec returns the configuration of a Splunk sink.
 func hec(url, token, more string) string {
-	return fmt.Sprintf("{type: splunk_hec, url: '%s', token: %s%s}", url, token, more)
+	return fmt.Sprintf("siem: {type: splunk_hec, url: '%s', token: %s%s}", url, token, more)
 }
 
 func newHEC(t *testing.T, o hectest.Options) *hectest.Server {
