@@ -235,7 +235,12 @@ const savePolled = polledLate / 3
 // ("Tail logs") names the reasons.
 func (t *Tailer) reportGap(asked time.Time) {
 	if t.page.entries >= tailCap {
-		t.gap("page_full", t.page.first, asked)
+		// What is over the cap may lie behind the page or before it.
+		from := t.page.first
+		if last := t.state.Last; !last.IsZero() && last.Before(from) {
+			from = last
+		}
+		t.gap("page_full", from, asked)
 	}
 	if t.state.Polled.IsZero() {
 		return // the very first poll: nothing was promised before it

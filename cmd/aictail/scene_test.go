@@ -190,7 +190,7 @@ func inLog(t *testing.T, line, key string) string {
 var untilAgo = regexp.MustCompile(`complete until  (\S+ \S+ UTC, (\S+) ago|not known)`)
 
 // complete waits until `aictail coverage` says of every source entry that it is
-// complete until less than two minutes ago.
+// complete until less than two minutes ago, and the metrics say so of every sink.
 func (s *scene) complete() {
 	s.t.Helper()
 	eventually(s.t, "complete until now in aictail coverage", func() bool {
@@ -201,6 +201,16 @@ func (s *scene) complete() {
 			}
 		}
 		return len(entries) > 0
+	})
+	eventually(s.t, "sinks that are complete until now", func() bool {
+		body, _ := get("http://" + s.admin + "/metrics")
+		sinks := parseSeries(body, "aictail_sink_complete_until_timestamp_seconds{")
+		for _, until := range sinks {
+			if time.Since(time.Unix(int64(until), 0)) > 2*time.Minute {
+				return false
+			}
+		}
+		return len(sinks) > 0
 	})
 }
 
