@@ -149,7 +149,7 @@ func TestAlertRetentionNears(t *testing.T) {
 func (s *scene) byHand(source string, begin, end time.Time) string {
 	s.t.Helper()
 	query := url.Values{"source": {source}, "_pageSize": {"1000"},
-		"beginTime": {begin.Format(time.RFC3339)}, "endTime": {end.Format(time.RFC3339)}}
+		"beginTime": {begin.UTC().Format(time.RFC3339Nano)}, "endTime": {end.UTC().Format(time.RFC3339Nano)}}
 	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.url+"/monitoring/logs?"+query.Encode(), nil)
 	if err != nil {
 		s.t.Fatal(err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -19,7 +20,7 @@ import (
 // each stands for as many minutes as the test says. So the rules of
 // deploy/prometheus are asked about real values, and no test waits for their times.
 type history struct {
-	job     string
+	job     string // of the scrapes that follow; "": aictail
 	scrapes []scrape
 	wanted  []expectation
 	minutes int // so far
@@ -29,6 +30,7 @@ type history struct {
 type scrape struct {
 	at      time.Time
 	minutes int
+	job     string
 	values  map[string]float64 // by series; nil: there was no answer
 }
 
@@ -42,7 +44,7 @@ type expectation struct {
 // these alerts fire, and no other.
 func (s *scene) lasts(minutes int, firing ...string) {
 	s.t.Helper()
-	x := scrape{at: time.Now(), minutes: minutes}
+	x := scrape{at: time.Now(), minutes: minutes, job: cmp.Or(s.history.job, "aictail")}
 	if body, status := get("http://" + s.admin + "/metrics"); status == 200 {
 		x.values = parseSeries(body, "aictail_", processStart)
 	}
@@ -118,27 +120,30 @@ func (h *history) promtoolTest(t *testing.T, more string) any {
 
 // series are the samples in promtool's notation.
 func (h *history) series() (list []map[string]string) {
-	names := map[string]bool{"up": true}
+	type series struct{ job, name string }
+	names := map[series]bool{}
 	for _, x := range h.scrapes {
+		names[series{x.job, "up"}] = true
 		for name := range x.values {
-			names[name] = true
+			names[series{x.job, name}] = true
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(names)) {
+	for _, n := range slices.SortedFunc(maps.Keys(names), func(a, b series) int { return cmp.Compare(a.job+a.name, b.job+b.name) }) {
 		var samples []string
 		minute, there := 0, false
 		for _, x := range h.scrapes {
-			value, ok := x.values[name]
-			if name == "up" {
+			value, ok := x.values[n.name]
+			if n.name == "up" {
 				ok = true
 				if x.values != nil {
 					value = 1
 				}
 			}
-			samples = append(samples, notation(name, value, ok, there, x, minute))
+			ok = ok && x.job == n.job
+			samples = append(samples, notation(n.name, value, ok, there, x, minute))
 			minute, there = minute+x.minutes, ok
 		}
-		list = append(list, map[string]string{"series": h.labelled(name), "values": strings.Join(samples, " ")})
+		list = append(list, map[string]string{"series": labelled(n.name, n.job), "values": strings.Join(samples, " ")})
 	}
 	return list
 }
@@ -163,11 +168,7 @@ func notation(name string, value float64, ok, before bool, x scrape, minute int)
 }
 
 // labelled adds what Prometheus adds to a series.
-func (h *history) labelled(series string) string {
-	job := h.job
-	if job == "" {
-		job = "aictail"
-	}
+func labelled(series, job string) string {
 	own := fmt.Sprintf(`instance="a:9464",job=%q}`, job)
 	if base, labels, found := strings.Cut(strings.TrimSuffix(series, "}"), "{"); found {
 		return base + "{" + labels + "," + own

@@ -92,6 +92,7 @@ func (s *scene) configure(c settings) {
 	set(&c.sources, "am-access, am-core")
 	set(&c.start, "15s")
 	set(&c.sweep, "{settle: 5s}")
+	set(&c.more, "journal: {max_size: 256MiB}") // the disk of whoever tests may be small
 	set(&c.sink, "siem: "+fmt.Sprintf("{type: file, path: '%s/out/{source}.ndjson'}", s.dir))
 	writeFile(s.t, s.path, fmt.Sprintf(`
 data_dir: %s/data

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -27,6 +28,7 @@ import (
 	"aictail/cmd/internal/supervise"
 	"aictail/filter"
 	"aictail/sinks/deliver"
+	"aictail/sinks/file"
 	"aictail/tailer"
 )
 
@@ -167,8 +169,21 @@ func (s *Service) openJournal() error {
 			func() float64 { return float64(s.journal.Stats().Bytes) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "aictail_journal_max_bytes", Help: "Size at which polling stops until the sinks have caught up."},
 			func() float64 { return float64(s.journal.Stats().MaxBytes) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "aictail_journal_write_failures_total", Help: "Writes, fsyncs and creations of journal files that failed; they are tried again."},
+			func() float64 { return float64(s.journal.Stats().Faults) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "aictail_data_dir_free_bytes", Help: "Space that is free for aictail on the disk of data_dir."},
+			func() float64 { return freeSpace(s.cfg.DataDir) }),
 	)
 	return nil
+}
+
+// freeSpace returns what is free on a folder's disk; not a number if nobody knows.
+func freeSpace(folder string) float64 {
+	free, err := file.Free(folder)
+	if err != nil {
+		return math.NaN()
+	}
+	return float64(free)
 }
 
 // recoverWindow is how far back, from the newest record, the ids of journaled
