@@ -208,11 +208,16 @@ func TestAlertDeadLetterStoreFilling(t *testing.T) {
 	var refuses atomic.Bool
 	server := newHEC(t, hectest.Options{Unreadable: func(hectest.Event) bool { return refuses.Load() }})
 	s := newScene(t, simulator.Options{})
-	s.configure(settings{sink: hec(server.URL(), "token", ", dead_letters: {max_size: 1MiB}")})
+	s.configure(settings{sink: hec(server.URL(), "token", ", dead_letters: {max_size: 1MiB}, batch: {max_events: 50}")})
 	s.well()
 	s.lasts(60)
 	refuses.Store(true)
-	s.tenant.Generate(8000)
+	for i := range 120 { // half of them fill the store
+		large := fmt.Appendf(nil, `{"_id":"large-%d","x":%q}`, i, strings.Repeat("x", 20_000))
+		if err := s.tenant.Add(simulator.Entry{Source: "am-access", Payload: large}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	there := s.tenant.Events()
 	s.until("is 1", equals(1), "aictail_sink_paused", `sink="siem"`)
 	s.until("is nearly full", above(0.8*(1<<20)), "aictail_dead_letter_bytes", `sink="siem"`)
@@ -220,9 +225,9 @@ func TestAlertDeadLetterStoreFilling(t *testing.T) {
 
 	s.ready("its dead letters fill")
 	// It cannot be mended now: more room, or the file is moved away.
-	s.configure(settings{sink: hec(server.URL(), "token", ", dead_letters: {max_size: 64MiB}")})
+	s.configure(settings{sink: hec(server.URL(), "token", ", dead_letters: {max_size: 64MiB}, batch: {max_events: 50}")})
 	s.reload()
-	s.grows(100, "aictail_dead_letters", `sink="siem"`)
+	s.grows(20, "aictail_dead_letters", `sink="siem"`)
 	s.until("is 0", equals(0), "aictail_sink_paused", `sink="siem"`)
 	file := filepath.Join(s.dir, "data", "dead-letters", "siem.ndjson")
 	aside := filepath.Join(s.dir, "data", "dead-letters", "siem.1.ndjson")
