@@ -152,10 +152,7 @@ func (s *Service) openJournal() error {
 		AtLeast: least,
 		OnDamage: func(d journal.Damage) {
 			damaged.Inc()
-			s.log.Error("a part of the journal is damaged and was set aside; the sweep fetches its time from the tenant again",
-				zap.String("file", d.File), zap.Int64("offset", d.Offset), zap.String("stream", d.Stream),
-				zap.Uint64("first_position", uint64(d.First)), zap.Uint64("next_position", uint64(d.Next)),
-				zap.Time("from", d.From), zap.Time("to", d.To), zap.Error(d.Err))
+			s.log.Error("a part of the journal is damaged and was set aside; the sweep fetches its time from the tenant again", damageFields(d)...)
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.damages = append(s.damages, d)
@@ -175,6 +172,23 @@ func (s *Service) openJournal() error {
 			func() float64 { return freeSpace(s.cfg.DataDir) }),
 	)
 	return nil
+}
+
+// damageFields says what is lost, as far as it is known: whose events of what time, or
+// else when the record was written.
+func damageFields(d journal.Damage) []zap.Field {
+	fields := []zap.Field{zap.String("file", d.File), zap.Int64("offset", d.Offset), zap.String("kept", d.SetAside),
+		zap.Uint64("first_position", uint64(d.First)), zap.Uint64("next_position", uint64(d.Next)), zap.Error(d.Err)}
+	if d.Stream != "" {
+		fields = append(fields, zap.String("stream", d.Stream))
+	}
+	if !d.From.IsZero() {
+		return append(fields, zap.Time("from", d.From), zap.Time("to", d.To))
+	}
+	if !d.AppendedFrom.IsZero() {
+		fields = append(fields, zap.Time("written_from", d.AppendedFrom), zap.Time("written_to", d.AppendedTo))
+	}
+	return fields
 }
 
 // freeSpace returns what is free on a folder's disk; not a number if nobody knows.
