@@ -251,12 +251,16 @@ const savePolled = polledLate / 3
 // ("Tail logs") names the reasons.
 func (t *Tailer) reportGap(asked time.Time) {
 	if t.page.entries >= tailCap {
-		// What is over the cap may lie behind the page or before it.
-		from := t.page.first
+		// What is over the cap may lie behind the page or before it, and the answer may
+		// have taken its time.
+		from, to := t.page.first, asked
 		if last := t.state.Last; !last.IsZero() && last.Before(from) {
 			from = last
 		}
-		t.gap("page_full", from, asked)
+		if t.page.last.After(to) {
+			to = t.page.last
+		}
+		t.gap("page_full", from, to)
 	}
 	if t.state.Polled.IsZero() {
 		return // the very first poll: nothing was promised before it
