@@ -33,8 +33,9 @@ func TestAlertJournalFull(t *testing.T) {
 	const most = 32 << 20
 	used := func() float64 { v, _ := s.value("aictail_journal_bytes"); return v / most }
 	for used() < 0.85 {
+		before := used()
 		s.tenant.Generate(2000)
-		s.grows(1<<20, "aictail_journal_bytes")
+		s.until("grows by 1 MiB", above(most*before+1<<20), "aictail_journal_bytes")
 		s.lasts(3)
 		s.history.undecided() // it is not half full at first
 	}

@@ -124,9 +124,9 @@ func TestAlertRateLimited(t *testing.T) {
 		return true
 	}
 	s.instead.Store(&instead)
-	for range 4 {
+	for n := range 4 {
 		refuse.Store(true)
-		s.grows(1, "aictail_api_requests_total", `code="429"`)
+		s.until("grows", above(float64(n)), "aictail_api_requests_total", `code="429"`)
 	}
 	s.lasts(5, "AictailRateLimited")
 	s.until("is 1", equals(1), "aictail_tenant_up", `tenant="prod"`)

@@ -257,7 +257,7 @@ func (s *scene) until(what string, ok func(v float64) bool, name string, labels 
 func equals(want float64) func(float64) bool { return func(v float64) bool { return v == want } }
 func above(want float64) func(float64) bool  { return func(v float64) bool { return v > want } }
 
-// grows waits until a metric has grown by so much, and returns what it is then.
+// grows waits until a metric that keeps growing has grown by so much.
 func (s *scene) grows(by float64, name string, labels ...string) {
 	s.t.Helper()
 	before, _ := s.value(name, labels...)
