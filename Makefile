@@ -62,10 +62,11 @@ fuzz: ## fuzz every parser for half a minute each
 docs: ## write docs/metrics.md from the code
 	$(GO) test -run '^TestMetrics$$' -count=1 ./cmd/internal/service -update
 
-alerts: ## check and test the Prometheus rules and the dashboard's queries (needs promtool)
+alerts: ## test the Prometheus rules, also on the real daemon's metrics, and the dashboard's queries (needs promtool)
 	$(PROMTOOL) check rules deploy/prometheus/recording.yaml deploy/prometheus/alerts.yaml
 	$(PROMTOOL) test rules deploy/prometheus/tests/*.yaml
 	PROMTOOL=$(PROMTOOL) $(GO) test -run '^TestAlerts|^TestDashboard' -count=1 ./cmd/internal/service
+	PROMTOOL=$(PROMTOOL) $(GO) test -run '^TestAlert' -count=1 -parallel $(PARALLEL) ./cmd/aictail
 
 lint: $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION) ## run gofmt, go vet and the linter
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'these files need gofmt: make fmt'; exit 1; }

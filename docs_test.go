@@ -91,9 +91,9 @@ func TestIndex(t *testing.T) {
 	}
 }
 
-// TestMessages: what docs/troubleshooting.md quotes is what the program says, "…"
-// standing for what differs.
-func TestMessages(t *testing.T) {
+// allCode returns the text of every Go file that is not a test.
+func allCode(t *testing.T) string {
+	t.Helper()
 	var code strings.Builder
 	goFiles(t, func(_, file string, _ *ast.File) {
 		if strings.HasSuffix(file, "_test.go") {
@@ -105,6 +105,35 @@ func TestMessages(t *testing.T) {
 		}
 		code.Write(b)
 	})
+	return code.String()
+}
+
+// TestRunbookMessages: the lines of the log that the runbook quotes are what the program
+// says.
+func TestRunbookMessages(t *testing.T) {
+	code := allCode(t)
+	commands := regexp.MustCompile(`^(aictail|chronyc|df|docker|iostat|journalctl|kubectl|smartctl|sum|systemctl) `)
+	// Of Go's libraries; and what is put together.
+	others := regexp.MustCompile(`^(no such host|connection refused|ok: journal)$`)
+	found := 0
+	for _, m := range regexp.MustCompile("`([a-z][a-z' ,:-]* [a-z' ,-]+)`").FindAllStringSubmatch(pages(t)["deploy/RUNBOOK.md"], -1) {
+		if commands.MatchString(m[1]) || others.MatchString(m[1]) {
+			continue
+		}
+		found++
+		if !strings.Contains(code, m[1]) {
+			t.Errorf("deploy/RUNBOOK.md quotes %q, which nothing says", m[1])
+		}
+	}
+	if found < 10 {
+		t.Errorf("only %d quotations found", found)
+	}
+}
+
+// TestMessages: what docs/troubleshooting.md quotes is what the program says, "…"
+// standing for what differs.
+func TestMessages(t *testing.T) {
+	code := allCode(t)
 	// These are the operating system's words, or those of Go's libraries.
 	others := regexp.MustCompile(`^(permission denied|read-only file system|address already in use|connection refused|no such host|certificate signed by unknown authority)$`)
 	found := 0
@@ -116,7 +145,7 @@ func TestMessages(t *testing.T) {
 					continue
 				}
 				found++
-				if !strings.Contains(code.String(), part) {
+				if !strings.Contains(code, part) {
 					t.Errorf("docs/troubleshooting.md quotes %q, which nothing says: %q", quoted[1], part)
 				}
 			}

@@ -186,11 +186,7 @@ func (t *Tailer) finishPage(ctx context.Context, page *aic.Page, asked time.Time
 		t.history = slices.DeleteFunc(t.history, func(c checkpoint) bool { return !c.Polled.After(keep.Polled) })
 	}
 	t.reportGap(asked)
-	if t.page.inexact > 0 {
-		t.deps.Tenant.metrics.inexact.WithLabelValues(t.deps.Tenant.Name()).Add(float64(t.page.inexact))
-		t.log.Warn("entries without a readable timestamp were forwarded with the time of receipt",
-			zap.Int("entries", t.page.inexact))
-	}
+	t.reportInexact(asked)
 	since := asked.Sub(t.state.Polled)
 	if t.state.Polled.IsZero() {
 		since = tailRestart
@@ -201,6 +197,26 @@ func (t *Tailer) finishPage(ctx context.Context, page *aic.Page, asked time.Time
 	t.deps.Stream.tailed(t.page.last, time.Now())
 	return nil
 }
+
+// reportInexact counts the page's entries without a timestamp, and tells of them now and
+// then: what writes them does so with every page.
+func (t *Tailer) reportInexact(asked time.Time) {
+	if t.page.inexact == 0 {
+		return
+	}
+	t.deps.Tenant.metrics.inexact.WithLabelValues(t.deps.Tenant.Name()).Add(float64(t.page.inexact))
+	t.inexact += t.page.inexact
+	if asked.Sub(t.inexactTold) < inexactEvery {
+		return
+	}
+	t.log.Warn("entries without a readable timestamp were forwarded with the time of receipt",
+		zap.Int("entries", t.inexact))
+	t.inexact, t.inexactTold = 0, asked
+}
+
+// inexactEvery is within what AictailEntriesWithoutTime looks back, so that the log of
+// its hour names every source that has them.
+const inexactEvery = 10 * time.Minute
 
 // keepable returns the restart state to be kept: the newest from which all parts
 // of events that are still open would be read again. next is the state after the
@@ -235,7 +251,16 @@ const savePolled = polledLate / 3
 // ("Tail logs") names the reasons.
 func (t *Tailer) reportGap(asked time.Time) {
 	if t.page.entries >= tailCap {
-		t.gap("page_full", t.page.first, asked)
+		// What is over the cap may lie behind the page or before it, and the answer may
+		// have taken its time.
+		from, to := t.page.first, asked
+		if last := t.state.Last; !last.IsZero() && last.Before(from) {
+			from = last
+		}
+		if t.page.last.After(to) {
+			to = t.page.last
+		}
+		t.gap("page_full", from, to)
 	}
 	if t.state.Polled.IsZero() {
 		return // the very first poll: nothing was promised before it

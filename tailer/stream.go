@@ -141,16 +141,6 @@ func (s *Stream) Uncover(from, to time.Time) {
 	s.wakeUp()
 }
 
-// Backfill has the sweep read a stretch of time that was not wanted before.
-func (s *Stream) Backfill(from, to time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	iv := sweep.Interval{Begin: from, End: to}
-	s.wanted = append(s.wanted, iv)
-	s.plan.Backfill(iv)
-	s.wakeUp()
-}
-
 func (s *Stream) wakeUp() {
 	select {
 	case s.wake <- struct{}{}:
@@ -267,8 +257,9 @@ type Progress struct {
 	// catching up or nothing is known yet.
 	Remaining time.Duration
 	Covered   []sweep.Interval
-	Missing   []sweep.Interval
-	IDs       int
+	// Missing is the time that remains to be swept, oldest first.
+	Missing []sweep.Interval
+	IDs     int
 }
 
 // Progress returns how far the sweep has come.
@@ -282,14 +273,7 @@ func (s *Stream) Progress(now time.Time) Progress {
 	p.CompleteUntil, p.Behind = s.plan.CompleteUntil(now), s.plan.Behind(now)
 	p.OldestMissing = s.plan.OldestMissing(now)
 	p.Remaining = s.catchUp.remaining(now)
-	p.Covered = s.covered.Intervals()
-	begin := s.start
-	if oldest := now.Add(-Retention); begin.Before(oldest) {
-		begin = oldest
-	}
-	if end := now.Add(-s.cfg.Settle); end.After(begin) {
-		p.Missing = s.covered.Gaps(sweep.Interval{Begin: begin, End: end})
-	}
+	p.Covered, p.Missing = s.covered.Intervals(), s.plan.Missing(now)
 	return p
 }
 
@@ -320,6 +304,15 @@ func (s *Stream) Sources() []string { return strings.Split(s.sources, ",") }
 func SavedCoverage(saved []byte) (start time.Time, c sweep.Coverage, err error) {
 	cp, err := decodeSweepCheckpoint(saved)
 	return cp.Start, cp.Coverage, err
+}
+
+// SavedProgress returns what a sweep of which the state was saved would say of itself.
+func SavedProgress(saved []byte, cfg SweepConfig, now time.Time) (Progress, error) {
+	s := NewStream("", "", cfg)
+	if err := s.Recover(saved); err != nil {
+		return Progress{}, err
+	}
+	return s.Progress(now), nil
 }
 
 // sweepCheckpoint is the restart state of a sweep.

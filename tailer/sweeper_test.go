@@ -156,6 +156,33 @@ func TestGapsMode(t *testing.T) {
 	})
 }
 
+// TestGapBeforeAFullPage: a full page of the tail may leave out what precedes it, up to the
+// page before.
+func TestGapBeforeAFullPage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, simulator.Options{
+			Seed: 35, Ledger: true, Limit: 60, Rate: 1, Sources: []string{"am-access"}, TailCap: 15_000, TailSkips: true,
+		})
+		w.mode = sweep.Gaps
+		go func() {
+			time.Sleep(5 * time.Minute)
+			// A slow answer, not as late as would be a gap by itself.
+			inject(t, w, simulator.Fault{Effect: simulator.Stall, Endpoint: simulator.Tail, For: 50 * time.Second})
+			time.Sleep(10 * time.Second)
+			w.tenant.Generate(3000)
+			time.Sleep(40 * time.Second)
+			w.tenant.Generate(15_000)
+		}()
+		w.run(15*time.Minute, "am-access")
+		if got := w.gaps(); len(got) != 1 || got[0] != "page_full: 1" {
+			t.Errorf("gaps %v, want one full page", got)
+		}
+		w.checkClaims() // before a restart, which sweeps what only the tail has claimed
+		w.calm(10*time.Minute, "am-access")
+		w.wantWholeOnce()
+	})
+}
+
 // TestTenantsApart: two tenants in one process. While one is flooded, refuses the
 // key, answers faultily or not at all, the other's events arrive as if it were alone.
 func TestTenantsApart(t *testing.T) {

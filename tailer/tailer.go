@@ -72,6 +72,9 @@ type Tailer struct {
 	savedAt time.Time    // when saved was put into the journal
 	warned  bool         // whether a spell of failures has been logged
 
+	inexact     int       // entries without a timestamp that the log does not tell of yet
+	inexactTold time.Time // when it last did
+
 	// parts knows the plaintext entries that were read lately: the overlap of two
 	// pages must not reach the assembler twice.
 	parts     *seenSet

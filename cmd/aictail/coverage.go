@@ -17,6 +17,7 @@ import (
 	"aictail/cmd/internal/admin"
 	"aictail/cmd/internal/config"
 	"aictail/tailer"
+	"aictail/tailer/sweep"
 )
 
 func newCoverage() *cobra.Command {
@@ -64,15 +65,18 @@ func loadCoverage(ctx context.Context, cfg *config.Config) ([]admin.Coverage, er
 		if !ok {
 			continue
 		}
-		start, covered, err := tailer.SavedCoverage(b)
+		tenant, sources, _ := strings.Cut(name, "/")
+		configured := cfg.Tenants[tenant].SweepOf(sources)
+		mode, err := sweep.ParseMode(configured.Mode)
+		if err != nil {
+			mode = sweep.Full // the tenant is no longer configured
+		}
+		p, err := tailer.SavedProgress(b, tailer.SweepConfig{Mode: mode, Settle: configured.Settle}, time.Now())
 		if err != nil {
 			return nil, fmt.Errorf("stream %s: %w", stream, err)
 		}
-		tenant, sources, _ := strings.Cut(name, "/")
-		c := admin.Coverage{Tenant: tenant, Sources: sources, Mode: cfg.Tenants[tenant].SweepOf(sources).Mode, CompleteUntil: covered.CompleteUntil(start)}
-		for _, iv := range covered.Intervals() {
-			c.Covered = append(c.Covered, admin.Interval{Begin: iv.Begin, End: iv.End})
-		}
+		c := admin.Coverage{Tenant: tenant, Sources: sources, Mode: configured.Mode, CompleteUntil: p.CompleteUntil, BehindSeconds: p.Behind.Seconds(),
+			Covered: intervals(p.Covered), Missing: intervals(p.Missing)}
 		list = append(list, c)
 	}
 	slices.SortFunc(list, func(a, b admin.Coverage) int {
@@ -80,6 +84,18 @@ func loadCoverage(ctx context.Context, cfg *config.Config) ([]admin.Coverage, er
 	})
 	return list, nil
 }
+
+func intervals(list []sweep.Interval) (out []admin.Interval) {
+	for _, iv := range list {
+		out = append(out, admin.Interval{Begin: iv.Begin, End: iv.End})
+	}
+	return out
+}
+
+// everyday is how much of the newest time may wait for the sweep without being a gap
+// that anybody has to know of: with sweep.mode gaps, 5 minutes and what the budget
+// takes.
+const everyday = 10 * time.Minute
 
 func showCoverage(out io.Writer, list []admin.Coverage, now time.Time) {
 	if len(list) == 0 {
@@ -103,9 +119,12 @@ func showCoverage(out io.Writer, list []admin.Coverage, now time.Time) {
 		for _, iv := range c.Covered {
 			fmt.Fprintf(out, "  covered         %s to %s UTC\n", iv.Begin.UTC().Format(layout), iv.End.UTC().Format(layout))
 		}
-		for i := 1; i < len(c.Covered); i++ {
-			a, b := c.Covered[i-1].End, c.Covered[i].Begin
-			fmt.Fprintf(out, "  gap             %s to %s UTC (%s)\n", a.UTC().Format(layout), b.UTC().Format(layout), b.Sub(a).Round(time.Second))
+		for i, iv := range c.Missing {
+			long := iv.End.Sub(iv.Begin)
+			if i == len(c.Missing)-1 && long < everyday && now.Sub(iv.End) < everyday {
+				continue
+			}
+			fmt.Fprintf(out, "  gap             %s to %s UTC (%s)\n", iv.Begin.UTC().Format(layout), iv.End.UTC().Format(layout), long.Round(time.Second))
 		}
 	}
 }

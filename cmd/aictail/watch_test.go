@@ -82,9 +82,14 @@ func (w *watch) take() {
 // parseMetrics returns the values of the sinks' series, and the start of the
 // process.
 func parseMetrics(body string) map[string]float64 {
+	return parseSeries(body, "aictail_sink_", "aictail_dead_", processStart)
+}
+
+// parseSeries reads the series of a /metrics page that begin with one of the prefixes.
+func parseSeries(body string, prefixes ...string) map[string]float64 {
 	values := map[string]float64{}
 	for line := range strings.Lines(body) {
-		if !strings.HasPrefix(line, "aictail_sink_") && !strings.HasPrefix(line, "aictail_dead_") && !strings.HasPrefix(line, processStart) {
+		if !slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(line, p) }) {
 			continue
 		}
 		series, text, _ := strings.Cut(strings.TrimSpace(line), "} ")

@@ -99,6 +99,7 @@ func (t *transfer) step(ctx context.Context) {
 	sent := t.events[sp.from:sp.to]
 	if out.ok {
 		t.repeats.Add(float64(t.doubt.count(sent)))
+		t.taken = max(t.taken, sent[len(sent)-1].Position)
 	}
 	switch {
 	case out.ok && t.cfg.Acknowledge:

@@ -121,6 +121,8 @@ type Sink struct {
 	save  func([]byte) error
 	state state
 	doubt doubt
+	// taken is the highest position that Splunk has taken in this process.
+	taken aictail.Position
 
 	// limit is MaxBody, or less once a 413 taught better.
 	limit int
@@ -277,8 +279,14 @@ func (s *Sink) probeAll(ctx context.Context) error {
 // State returns the channel and how far events may have been sent.
 func (s *Sink) State() []byte { return s.state.encode() }
 
-// Close closes the connections.
+// Close closes the connections. What was remembered as perhaps sent and was refused
+// for certain comes again without a doubt: after a token was changed, say.
 func (s *Sink) Close() error {
+	if sent := max(s.doubt.highest(), s.taken); s.save != nil && sent < s.state.Sent {
+		s.state.Sent = sent
+		// If it cannot be stored, too much is counted later.
+		_ = s.save(s.state.encode())
+	}
 	s.save = nil
 	s.plain = nil
 	s.packed = new(bytes.Buffer)

@@ -103,3 +103,12 @@ func (d *doubt) settle(events []aictail.Event) {
 		delete(d.events, events[i].Position)
 	}
 }
+
+// highest returns the highest position that Splunk may already have.
+func (d *doubt) highest() aictail.Position {
+	highest := d.before
+	for pos := range d.events {
+		highest = max(highest, pos)
+	}
+	return highest
+}

@@ -78,6 +78,15 @@ func (s *Stream) OldestMissing(now time.Time) time.Time {
 	return s.settled(now)
 }
 
+// Missing returns the time that is wanted, has settled and is not covered, oldest
+// first. What Backfill asks for is wanted as well.
+func (s *Stream) Missing(now time.Time) []Interval {
+	if s.cfg.Mode == Off {
+		return nil
+	}
+	return s.uncovered(now.UTC()).Intervals()
+}
+
 // Lost returns the time that left the retention before it was swept, oldest
 // first. Each moment is reported once; after a restart, what was lost since the
 // end of the coverage moved last may be reported again. With a Start as far back

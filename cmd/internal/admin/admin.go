@@ -49,7 +49,7 @@ type Deps struct {
 	Alive  func() error
 	Status func() (Status, error)
 	// Backfill has the sweep of a source read a stretch of time.
-	Backfill func(BackfillRequest) error
+	Backfill func(BackfillRequest) (BackfillResult, error)
 	// Replay sets a sink back in the journal, and ReplayLetters sends a sink its
 	// dead letters again. Both wait for the sink until their context ends.
 	Replay        func(context.Context, ReplayRequest) (ReplayResult, error)
@@ -64,6 +64,17 @@ type BackfillRequest struct {
 	Source string    `json:"source"`
 	Begin  time.Time `json:"begin"`
 	End    time.Time `json:"end"`
+	// Again has the time read also where it is covered.
+	Again bool `json:"again,omitempty"`
+	// Duplicates allows that events are delivered once more that the journal no longer
+	// knows of.
+	Duplicates bool `json:"duplicates,omitempty"`
+}
+
+// BackfillResult is the answer.
+type BackfillResult struct {
+	// Covered: all of that time has been swept; there is nothing to do.
+	Covered bool `json:"covered,omitempty"`
 }
 
 // RequestHeader must be set on every POST. A page of another site that a browser
@@ -110,8 +121,8 @@ func Listen(cfg Config, deps Deps) (*Server, error) {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(status) // the reader has gone away
 	})
-	mux.HandleFunc("POST /api/backfill", handle(func(_ context.Context, req BackfillRequest) (struct{}, error) {
-		return struct{}{}, deps.Backfill(req)
+	mux.HandleFunc("POST /api/backfill", handle(func(_ context.Context, req BackfillRequest) (BackfillResult, error) {
+		return deps.Backfill(req)
 	}))
 	mux.HandleFunc("POST /api/replay", handle(deps.Replay))
 	mux.HandleFunc("POST /api/deadletter/replay", handle(deps.ReplayLetters))

@@ -79,6 +79,10 @@ var metricTable = []metricGroup{
 			"`journal.max_size`. Once reached, polling waits"},
 		{"aictail_journal_damaged_records_total", counter, "stretches",
 			"over 0: the disk loses data, or somebody has changed files; the sweep fetches the time again"},
+		{"aictail_journal_write_failures_total", counter, "failures",
+			"growing: the disk of `data_dir` is full or fails; nothing is read from the tenants until it takes writes again"},
+		{"aictail_data_dir_free_bytes", gauge, "bytes",
+			"less than the journal may still grow (`aictail_journal_max_bytes` less `aictail_journal_bytes`): the disk is full before the journal is"},
 	}},
 	{"Sinks", []metricRow{
 		{"aictail_sink_events_total", counter, "events",

@@ -1,15 +1,10 @@
 package service
 
 import (
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"go.uber.org/zap"
 
-	"aictail/cmd/internal/admin"
-	"aictail/tailer"
 	"aictail/tailer/sweep"
 )
 
@@ -69,33 +64,4 @@ func (c progressCollector) Collect(ch chan<- prometheus.Metric) {
 			ch <- prometheus.MustNewConstMetric(sinkUntilDesc(), prometheus.GaugeValue, float64(until.UnixNano())/1e9, k.name)
 		}
 	}
-}
-
-// Backfill has the sweep of a source read a stretch of time that was not wanted
-// before. It is remembered through restarts until it is covered.
-func (s *Service) Backfill(req admin.BackfillRequest) error {
-	stream := s.bySource().find(req.Tenant, req.Source, "")
-	oldest := time.Now().Add(-tailer.Retention)
-	switch {
-	case stream == nil:
-		return fmt.Errorf("tenant %q has no source %q in this configuration", req.Tenant, req.Source)
-	case stream.Mode() == sweep.Off:
-		return fmt.Errorf("the sweep of %s is off: set its sweep.mode to full or gaps", req.Source)
-	case !req.End.After(req.Begin):
-		return errors.New("the end must be after the begin")
-	case req.End.After(time.Now()):
-		return errors.New("the end is in the future")
-	case req.Begin.Before(oldest):
-		return fmt.Errorf("the tenant keeps 30 days: begin at %s or later", oldest.UTC().Format(time.RFC3339))
-	}
-	stream.Backfill(req.Begin, req.End)
-	s.log.Info("backfill", zap.String("tenant", req.Tenant), zap.String("source", req.Source),
-		zap.Time("from", req.Begin), zap.Time("to", req.End))
-	return nil
-}
-
-// Covered tells whether all of a stretch of time of a source has been swept.
-func (s *Service) Covered(req admin.BackfillRequest) bool {
-	stream := s.bySource().find(req.Tenant, req.Source, "")
-	return stream != nil && stream.CoversAll(req.Begin, req.End)
 }

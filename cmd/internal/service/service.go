@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -27,6 +28,7 @@ import (
 	"aictail/cmd/internal/supervise"
 	"aictail/filter"
 	"aictail/sinks/deliver"
+	"aictail/sinks/file"
 	"aictail/tailer"
 )
 
@@ -154,10 +156,7 @@ func (s *Service) openJournal() error {
 		AtLeast: least,
 		OnDamage: func(d journal.Damage) {
 			damaged.Inc()
-			s.log.Error("a part of the journal is damaged and was set aside; the sweep fetches its time from the tenant again",
-				zap.String("file", d.File), zap.Int64("offset", d.Offset), zap.String("stream", d.Stream),
-				zap.Uint64("first_position", uint64(d.First)), zap.Uint64("next_position", uint64(d.Next)),
-				zap.Time("from", d.From), zap.Time("to", d.To), zap.Error(d.Err))
+			s.log.Error("a part of the journal is damaged and was set aside; the sweep fetches its time from the tenant again", damageFields(d)...)
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.damages = append(s.damages, d)
@@ -171,8 +170,38 @@ func (s *Service) openJournal() error {
 			func() float64 { return float64(s.journal.Stats().Bytes) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "aictail_journal_max_bytes", Help: "Size at which polling stops until the sinks have caught up."},
 			func() float64 { return float64(s.journal.Stats().MaxBytes) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "aictail_journal_write_failures_total", Help: "Writes, fsyncs and creations of journal files that failed; they are tried again."},
+			func() float64 { return float64(s.journal.Stats().Faults) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "aictail_data_dir_free_bytes", Help: "Space that is free for aictail on the disk of data_dir."},
+			func() float64 { return freeSpace(s.cfg.DataDir) }),
 	)
 	return nil
+}
+
+// damageFields says what is lost, as far as it is known: whose events of what time, or
+// else when the record was written.
+func damageFields(d journal.Damage) []zap.Field {
+	fields := []zap.Field{zap.String("file", d.File), zap.Int64("offset", d.Offset), zap.String("kept", d.SetAside),
+		zap.Uint64("first_position", uint64(d.First)), zap.Uint64("next_position", uint64(d.Next)), zap.Error(d.Err)}
+	if d.Stream != "" {
+		fields = append(fields, zap.String("stream", d.Stream))
+	}
+	if !d.From.IsZero() {
+		return append(fields, zap.Time("from", d.From), zap.Time("to", d.To))
+	}
+	if !d.AppendedFrom.IsZero() {
+		fields = append(fields, zap.Time("written_from", d.AppendedFrom), zap.Time("written_to", d.AppendedTo))
+	}
+	return fields
+}
+
+// freeSpace returns what is free on a folder's disk; not a number if nobody knows.
+func freeSpace(folder string) float64 {
+	free, err := file.Free(folder)
+	if err != nil {
+		return math.NaN()
+	}
+	return float64(free)
 }
 
 // recoverWindow is how far back, from the newest record, the ids of journaled
