@@ -19,10 +19,7 @@ func (r *Redactor) member(start, end, first, v int) int {
 		}
 		key = r.key
 	}
-	var s *state
-	if r.variant.root != nil {
-		s = r.path[r.depth].child(key)
-	}
+	s := r.place(key)
 	rule := r.ruleOf(key, s)
 	if rule != nil && rule.action == Remove {
 		return r.apply(rule, start-1, v)
@@ -50,14 +47,19 @@ func (r *Redactor) member(start, end, first, v int) int {
 	return v
 }
 
+// place returns where the member with that key stands in the tree of pointers.
+func (r *Redactor) place(key []byte) *state {
+	if r.variant.root == nil {
+		return nil
+	}
+	return r.path[r.depth].child(key)
+}
+
 // ruleOfRenamed returns the rule and the place of the value whose key has become
 // another, so that redacting the event again finds the same. was is the rule that the
 // key had before: what it was to hide stays hidden.
 func (r *Redactor) ruleOfRenamed(was *ownRule, key []byte) (*ownRule, *state) {
-	var s *state
-	if r.variant.root != nil {
-		s = r.path[r.depth].child(key)
-	}
+	s := r.place(key)
 	rule := r.ruleOf(key, s)
 	if rule == nil && was != nil {
 		rule = &ownRule{action: Mask, place: was.place}
