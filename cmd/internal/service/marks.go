@@ -39,7 +39,7 @@ func (m *marks) few(positions []aictail.Position) []mark {
 	for i, x := range m.list {
 		last := i == len(m.list)-1
 		passed := slices.ContainsFunc(positions, func(pos aictail.Position) bool {
-			return x.pos <= pos && (last || m.list[i+1].pos > pos)
+			return x.Position <= pos && (last || m.list[i+1].Position > pos)
 		})
 		if passed || i%step == 0 {
 			list = append(list, x)
@@ -55,9 +55,10 @@ func (m *marks) restore(list []mark) {
 	m.list = list
 }
 
+// mark says until when everything stands before a position; its JSON is stored.
 type mark struct {
-	pos   aictail.Position
-	until time.Time
+	Position aictail.Position `json:"position"`
+	Until    time.Time        `json:"until"`
 }
 
 // add notes that every entry until the given time stands before a position.
@@ -67,8 +68,8 @@ func (m *marks) add(until time.Time, pos aictail.Position) {
 	if until.IsZero() {
 		return
 	}
-	if n := len(m.list); n > 0 && m.list[n-1].pos == pos {
-		m.list[n-1].until = until
+	if n := len(m.list); n > 0 && m.list[n-1].Position == pos {
+		m.list[n-1].Until = until
 		return
 	}
 	if len(m.list) == maxMarks {
@@ -84,13 +85,13 @@ func (m *marks) passed(pos aictail.Position) time.Time {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	i, found := slices.BinarySearchFunc(m.list, pos, func(x mark, pos aictail.Position) int {
-		return cmp.Compare(x.pos, pos)
+		return cmp.Compare(x.Position, pos)
 	})
 	switch {
 	case found:
-		return m.list[i].until
+		return m.list[i].Until
 	case i > 0:
-		return m.list[i-1].until
+		return m.list[i-1].Until
 	}
 	return time.Time{}
 }

@@ -29,13 +29,8 @@ const (
 type savedMarks struct {
 	// Swept tells of which sources the marks speak. With others they would claim that
 	// a sink has what it may not have been sent yet.
-	Swept string      `json:"swept"`
-	Marks []savedMark `json:"marks"`
-}
-
-type savedMark struct {
-	Position aictail.Position `json:"position"`
-	Until    time.Time        `json:"until"`
+	Swept string `json:"swept"`
+	Marks []mark `json:"marks"`
 }
 
 // rememberMarks stores some marks for the next start, now and then: otherwise a sink
@@ -49,11 +44,7 @@ func (s *Service) rememberMarks(now time.Time) {
 	for i := range s.sinks {
 		positions[i] = s.sinks[i].passed()
 	}
-	saved := savedMarks{Swept: s.swept()}
-	for _, m := range s.marks.few(positions) {
-		saved.Marks = append(saved.Marks, savedMark{m.pos, m.until})
-	}
-	b, err := json.Marshal(saved)
+	b, err := json.Marshal(savedMarks{Swept: s.swept(), Marks: s.marks.few(positions)})
 	if err == nil {
 		// Not synced: the mark of a minute before will do. If the journal fails, that
 		// is told where events are appended.
@@ -74,14 +65,9 @@ func (s *Service) restoreMarks(b []byte) {
 	if saved.Swept != s.swept() {
 		return
 	}
-	var list []mark
 	durable := s.journal.Stats().Durable
-	for _, m := range saved.Marks {
-		if m.Position <= durable { // else the journal's files were lost
-			list = append(list, mark{m.Position, m.Until})
-		}
-	}
-	s.marks.restore(list)
+	// What is behind that speaks of journal files that were lost.
+	s.marks.restore(slices.DeleteFunc(saved.Marks, func(m mark) bool { return m.Position > durable }))
 }
 
 // swept returns a short text that is another one when other sources are swept.
