@@ -306,9 +306,10 @@ func SavedCoverage(saved []byte) (start time.Time, c sweep.Coverage, err error) 
 	return cp.Start, cp.Coverage, err
 }
 
-// SavedProgress returns what a sweep of which the state was saved would say of itself.
-func SavedProgress(saved []byte, cfg SweepConfig, now time.Time) (Progress, error) {
-	s := NewStream("", "", cfg)
+// SavedProgress returns what the sweep of an entry of which the state was saved would
+// say of itself.
+func SavedProgress(sources string, saved []byte, cfg SweepConfig, now time.Time) (Progress, error) {
+	s := NewStream("", sources, cfg)
 	if err := s.Recover(saved); err != nil {
 		return Progress{}, err
 	}

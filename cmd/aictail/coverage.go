@@ -7,8 +7,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,8 +14,7 @@ import (
 	"aictail/checkpoint"
 	"aictail/cmd/internal/admin"
 	"aictail/cmd/internal/config"
-	"aictail/tailer"
-	"aictail/tailer/sweep"
+	"aictail/cmd/internal/service"
 )
 
 func newCoverage() *cobra.Command {
@@ -59,37 +56,7 @@ func loadCoverage(ctx context.Context, cfg *config.Config) ([]admin.Coverage, er
 	if err != nil {
 		return nil, err
 	}
-	var list []admin.Coverage
-	for stream, b := range saved {
-		name, ok := strings.CutPrefix(stream, "sweep/")
-		if !ok {
-			continue
-		}
-		tenant, sources, _ := strings.Cut(name, "/")
-		configured := cfg.Tenants[tenant].SweepOf(sources)
-		mode, err := sweep.ParseMode(configured.Mode)
-		if err != nil {
-			mode = sweep.Full // the tenant is no longer configured
-		}
-		p, err := tailer.SavedProgress(b, tailer.SweepConfig{Mode: mode, Settle: configured.Settle}, time.Now())
-		if err != nil {
-			return nil, fmt.Errorf("stream %s: %w", stream, err)
-		}
-		c := admin.Coverage{Tenant: tenant, Sources: sources, Mode: configured.Mode, CompleteUntil: p.CompleteUntil, BehindSeconds: p.Behind.Seconds(),
-			Covered: intervals(p.Covered), Missing: intervals(p.Missing)}
-		list = append(list, c)
-	}
-	slices.SortFunc(list, func(a, b admin.Coverage) int {
-		return strings.Compare(a.Tenant+"/"+a.Sources, b.Tenant+"/"+b.Sources)
-	})
-	return list, nil
-}
-
-func intervals(list []sweep.Interval) (out []admin.Interval) {
-	for _, iv := range list {
-		out = append(out, admin.Interval{Begin: iv.Begin, End: iv.End})
-	}
-	return out
+	return service.SavedCoverage(cfg, saved, time.Now())
 }
 
 // everyday is how much of the newest time may wait for the sweep without being a gap

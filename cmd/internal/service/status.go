@@ -9,7 +9,6 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"aictail/cmd/internal/admin"
-	"aictail/tailer/sweep"
 )
 
 // checks are the conditions of readiness: every tenant answers, every sink is
@@ -179,13 +178,7 @@ func (s *Service) addCoverage(status *admin.Status) {
 	until := map[[2]string]time.Time{}
 	for _, r := range s.allReadings() {
 		p := r.stream.Progress(status.Now)
-		c := admin.Coverage{
-			Tenant: r.tenant.name, Sources: p.Sources, Mode: r.tenant.cfg.SweepOf(p.Sources).Mode,
-			CompleteUntil: p.CompleteUntil, BehindSeconds: p.Behind.Seconds(), RemainingSeconds: p.Remaining.Seconds(),
-			Covered: intervals(p.Covered), Missing: intervals(p.Missing),
-			SettleSeconds: r.tenant.cfg.SweepOf(p.Sources).Settle.Seconds(),
-		}
-		status.Coverage = append(status.Coverage, c)
+		status.Coverage = append(status.Coverage, coverageOf(r.tenant.name, r.tenant.cfg, p))
 		for _, source := range r.stream.Sources() {
 			until[[2]string{r.tenant.name, source}] = p.CompleteUntil
 		}
@@ -199,14 +192,6 @@ func (s *Service) addCoverage(status *admin.Status) {
 		}
 		x.CompleteUntil = t
 	}
-}
-
-func intervals(list []sweep.Interval) []admin.Interval {
-	out := make([]admin.Interval, len(list))
-	for i, iv := range list {
-		out[i] = admin.Interval{Begin: iv.Begin, End: iv.End}
-	}
-	return out
 }
 
 func text(err error) string {

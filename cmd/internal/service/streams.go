@@ -120,14 +120,9 @@ func splitStream(stream string) (tenant, entry string, ok bool) {
 
 // addReading makes the stream, tail and sweep of a source entry.
 func (s *Service) addReading(t *tenant, entry string, saved map[string][]byte) *reading {
-	o := t.cfg.SweepOf(entry)
-	mode, err := sweep.ParseMode(o.Mode)
-	if err != nil {
-		mode = sweep.Full // the configuration has been checked
-	}
-	stream := tailer.NewStream(t.name, entry, tailer.SweepConfig{
-		Mode: mode, Settle: o.Settle, Start: t.start,
-	})
+	swept := sweepConfig(t.cfg, entry)
+	swept.Start = t.start
+	stream := tailer.NewStream(t.name, entry, swept)
 	s.recoverCoverage(stream, saved)
 	deps := func() tailer.Deps {
 		return tailer.Deps{Tenant: t.shared, Stream: stream, Filter: s.chain.NewPass(), Journal: s.journal, Log: s.log}
