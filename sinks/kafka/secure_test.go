@@ -1,15 +1,9 @@
 package kafka
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
@@ -21,42 +15,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"aictail/sinks"
+	"aictail/sinks/sinktest"
 )
-
-// certificate makes a self-signed certificate for localhost and 127.0.0.1 and
-// returns its files and itself.
-func certificate(t *testing.T) (certFile, keyFile string, pair tls.Certificate) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	certPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	keyPEM := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})
-	dir := t.TempDir()
-	certFile, keyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	for file, data := range map[string][]byte{certFile: certPEM, keyFile: keyPEM} {
-		if err := os.WriteFile(file, data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if pair, err = tls.X509KeyPair(certPEM, keyPEM); err != nil {
-		t.Fatal(err)
-	}
-	return certFile, keyFile, pair
-}
 
 // trusting returns a configuration that trusts the authorities of a file, and shows the
 // certificate of two others if there are any.
@@ -79,7 +39,9 @@ func trusting(t *testing.T, caFile string, own ...string) *tls.Config {
 }
 
 func TestSecure(t *testing.T) {
-	certFile, keyFile, pair := certificate(t)
+	dir := t.TempDir()
+	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	pair := sinktest.Certificate(t, "test", certFile, keyFile)
 	pool := x509.NewCertPool()
 	pool.AddCert(pair.Leaf)
 	asks := newCluster(t, kfake.SeedTopics(1, "events"), kfake.TLS(&tls.Config{

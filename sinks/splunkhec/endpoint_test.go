@@ -1,18 +1,14 @@
 package splunkhec
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"errors"
 	"fmt"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -23,6 +19,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"aictail/sinks"
+	"aictail/sinks/sinktest"
 	"aictail/sinks/splunkhec/hectest"
 )
 
@@ -242,25 +239,11 @@ func TestCookies(t *testing.T) {
 	}
 }
 
-// certificate makes a self-signed certificate of a client.
+// certificate makes a certificate of a client.
 func certificate(t *testing.T) tls.Certificate {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "aictail"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
+	dir := t.TempDir()
+	return sinktest.Certificate(t, "aictail", filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
 }
 
 func poolOf(c *x509.Certificate) *x509.CertPool {

@@ -1,55 +1,14 @@
 package config
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
-)
 
-// identity makes a certificate that signs itself, for 127.0.0.1 and with the given
-// name, and writes it and its key to files.
-func identity(t *testing.T, name, certFile, keyFile string) tls.Certificate {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	certPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	keyPEM := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
-	for path, data := range map[string][]byte{certFile: certPEM, keyFile: keyPEM} {
-		if err := os.WriteFile(path, data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	pair, err := tls.X509KeyPair(certPEM, keyPEM)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pair
-}
+	"aictail/sinks/sinktest"
+)
 
 // certificates writes ca.pem and sub/cert.pem below a folder, and the key of the latter
 // into another folder, which it returns.
@@ -59,8 +18,8 @@ func certificates(t *testing.T, dir string) (elsewhere string) {
 	if err := os.MkdirAll(filepath.Join(dir, "sub"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	identity(t, "a", filepath.Join(dir, "ca.pem"), filepath.Join(dir, "ca.key"))
-	identity(t, "b", filepath.Join(dir, "sub/cert.pem"), filepath.Join(elsewhere, "key.pem"))
+	sinktest.Certificate(t, "a", filepath.Join(dir, "ca.pem"), filepath.Join(dir, "ca.key"))
+	sinktest.Certificate(t, "b", filepath.Join(dir, "sub/cert.pem"), filepath.Join(elsewhere, "key.pem"))
 	return elsewhere
 }
 
@@ -97,8 +56,8 @@ func TestClientTLS(t *testing.T) {
 	dir := t.TempDir()
 	ca, caKey := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "ca.key")
 	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	server := identity(t, "server", ca, caKey)
-	identity(t, "first", cert, key)
+	server := sinktest.Certificate(t, "server", ca, caKey)
+	sinktest.Certificate(t, "first", cert, key)
 
 	cfg, err := ClientTLS{CAFile: ca, CertFile: cert, KeyFile: key}.Config()
 	if err != nil {
@@ -111,7 +70,7 @@ func TestClientTLS(t *testing.T) {
 		t.Errorf("the server saw %q, %v", name, err)
 	}
 	// The certificate is renewed while the program runs.
-	identity(t, "second", cert, key)
+	sinktest.Certificate(t, "second", cert, key)
 	if name, err := greet(t, server, cfg); name != "second" {
 		t.Errorf("after the renewal the server saw %q, %v", name, err)
 	}
@@ -137,8 +96,8 @@ func TestClientTLSFiles(t *testing.T) {
 	dir := t.TempDir()
 	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	otherCert, otherKey := filepath.Join(dir, "other.pem"), filepath.Join(dir, "other.key")
-	identity(t, "a", cert, key)
-	identity(t, "b", otherCert, otherKey)
+	sinktest.Certificate(t, "a", cert, key)
+	sinktest.Certificate(t, "b", otherCert, otherKey)
 	none := filepath.Join(dir, "none.pem")
 	for _, tt := range []struct {
 		tls  ClientTLS
@@ -165,8 +124,8 @@ func TestClientTLSFiles(t *testing.T) {
 // the configuration is checked, with its key.
 func TestCertificateFilesAreChecked(t *testing.T) {
 	dir := t.TempDir()
-	identity(t, "a", filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
-	identity(t, "b", filepath.Join(dir, "other.pem"), filepath.Join(dir, "other.key"))
+	sinktest.Certificate(t, "a", filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
+	sinktest.Certificate(t, "b", filepath.Join(dir, "other.pem"), filepath.Join(dir, "other.key"))
 	before, after, _ := strings.Cut(minimal, "sources: [am-access]")
 	text := before + "sources: [am-access]\n    tls: {ca_file: none/ca.pem}" + after + `
   hec: {type: splunk_hec, url: https://a, token: t, tls: {cert_file: cert.pem, key_file: other.key}}
@@ -198,7 +157,7 @@ func TestDiffOfFiles(t *testing.T) {
 	ca := filepath.Join(dir, "ca.pem")
 	load := func() *Config {
 		t.Helper()
-		identity(t, "a", ca, filepath.Join(dir, "ca.key"))
+		sinktest.Certificate(t, "a", ca, filepath.Join(dir, "ca.key"))
 		cfg, err := parse(filepath.Join(dir, "x.yaml"), []byte(minimal+"\n  bus: {type: kafka, brokers: ['k:1'], topic: t, tls: {enabled: true, ca_file: ca.pem}}"), nil)
 		if err != nil {
 			t.Fatal(err)

@@ -1,10 +1,7 @@
 package service
 
 import (
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,6 +10,7 @@ import (
 	"testing"
 
 	"aictail/cmd/internal/config"
+	"aictail/sinks/sinktest"
 )
 
 // TestExamplesInDocs: what our pages show as configuration is valid. A block that
@@ -96,24 +94,13 @@ func checkExample(t *testing.T, block string) error {
 	return err
 }
 
-// withCertificates puts certificates and a key where the block says they are, but in dir.
+// withCertificates puts a certificate and its key where the block says they are, but in
+// dir.
 func withCertificates(t *testing.T, dir, block string) string {
 	t.Helper()
-	server := httptest.NewTLSServer(nil)
-	defer server.Close()
-	pair := server.TLS.Certificates[0]
-	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]})
-	for kind, text := range map[string][]byte{
-		"ca_file": certificate, "cert_file": certificate, "key_file": pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}),
-	} {
-		if err := os.WriteFile(filepath.Join(dir, kind), text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		block = regexp.MustCompile(`\b`+kind+`: [^,}\s]+`).ReplaceAllString(block, kind+": "+kind)
+	sinktest.Certificate(t, "example", filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
+	for key, file := range map[string]string{"ca_file": "cert.pem", "cert_file": "cert.pem", "key_file": "key.pem"} {
+		block = regexp.MustCompile(`\b`+key+`: [^,}\s]+`).ReplaceAllString(block, key+": "+file)
 	}
 	return block
 }
