@@ -190,6 +190,18 @@ func inLog(t *testing.T, line, key string) string {
 // untilAgo is what `aictail coverage` says of a source entry.
 var untilAgo = regexp.MustCompile(`complete until  (\S+ \S+ UTC, (\S+) ago|not known)`)
 
+// refused checks that the log gives a refused connection as the cause of a message, and
+// that the address, looked at from here, does not answer either.
+func (s *scene) refused(message, address string) {
+	s.t.Helper()
+	if line := s.logged(message); !strings.Contains(line, "connection refused") {
+		s.t.Errorf("the log does not have the error: %s", line)
+	}
+	if _, status := get(address); status != 0 {
+		s.t.Errorf("%s answers %d", address, status)
+	}
+}
+
 // complete waits until `aictail coverage` says of every source entry that it is
 // complete until less than two minutes ago, and the metrics say so of every sink.
 func (s *scene) complete() {

@@ -9,7 +9,6 @@ import (
 	"go.uber.org/zap"
 
 	"aictail"
-	"aictail/checkpoint"
 	"aictail/cmd/internal/admin"
 )
 
@@ -49,18 +48,7 @@ func TestBackfillAgain(t *testing.T) {
 // TestBackfillFurtherThanTheJournal: a journal whose beginning was trimmed does not tell what
 // of an earlier time was delivered.
 func TestBackfillFurtherThanTheJournal(t *testing.T) {
-	cfg := testConfig(t)
-	state, err := checkpoint.Open(cfg.DataDir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(state.SaveStreams(nil, 1000), state.Close()); err != nil {
-		t.Fatal(err)
-	}
-	s, err := New(cfg, "test", zap.NewNop())
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := newAt1000(t, zap.NewNop())
 	defer s.close()
 	now := time.Now()
 	req := admin.BackfillRequest{Tenant: "prod", Source: "am-access", Begin: now.Add(-30 * time.Minute), End: now}

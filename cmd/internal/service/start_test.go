@@ -37,10 +37,10 @@ sinks: {out: {type: file, path: ` + dir + `/out.ndjson}}
 	return cfg
 }
 
-// TestStoredPositionStays: the state file says up to where the journal has been
-// taken in. A run that needs older ids than the one before, since it has read more
-// of the journal again, does not set it back.
-func TestStoredPositionStays(t *testing.T) {
+// newAt1000 makes a service whose journal begins at position 1000, as an earlier run
+// has left it.
+func newAt1000(t *testing.T, log *zap.Logger) *Service {
+	t.Helper()
 	cfg := testConfig(t)
 	state, err := checkpoint.Open(cfg.DataDir)
 	if err != nil {
@@ -49,11 +49,19 @@ func TestStoredPositionStays(t *testing.T) {
 	if err := errors.Join(state.SaveStreams(nil, 1000), state.Close()); err != nil {
 		t.Fatal(err)
 	}
-	core, logs := observer.New(zapcore.ErrorLevel)
-	s, err := New(cfg, "test", zap.New(core))
+	s, err := New(cfg, "test", log)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return s
+}
+
+// TestStoredPositionStays: the state file says up to where the journal has been
+// taken in. A run that needs older ids than the one before, since it has read more
+// of the journal again, does not set it back.
+func TestStoredPositionStays(t *testing.T) {
+	core, logs := observer.New(zapcore.ErrorLevel)
+	s := newAt1000(t, zap.New(core))
 	defer s.close()
 	s.readings[0].stream.RecoverEvent([]byte("older"), time.Now(), 34)
 	s.tidy()
